@@ -1,0 +1,49 @@
+//! Credential in, principal out: who is it? Knows no rooms, no policy and no HTTP server.
+//!
+//! A bearer is parsed (`bearer`), taken apart without being believed (`jwt`), verified under a key
+//! that the configuration or the issuer's key set holds (`key`, `jwks`, `remote_keys`) or asked
+//! about (`introspection`), its claims are checked (`claim_checks`) and mapped (`claims`), and the
+//! principal is remembered until the credential ends or its key goes (`verified`).
+
+mod algorithm;
+mod api_key;
+mod attributes;
+mod authenticator;
+mod bearer;
+mod claim_checks;
+mod claims;
+mod errors;
+mod introspection;
+mod issuer;
+mod json;
+mod jwks;
+mod jwt;
+mod key;
+mod parameters;
+mod principal;
+mod provider;
+mod remote_keys;
+mod verified;
+
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
+
+pub use algorithm::Algorithm;
+pub use api_key::{ApiKey, ApiKeyFault};
+pub use attributes::Attributes;
+pub use authenticator::{Authenticator, ProviderReport};
+pub use bearer::{Bearer, Credential, CredentialFault};
+pub use claim_checks::LEEWAY_MAX;
+pub use claims::{ClaimMapping, ClaimPointer, ClaimsFault, PointerFault};
+pub use errors::{AuthnError, InvalidReason};
+pub use jwks::{KeySetFault, Skipped};
+pub use key::{KeyFault, VerificationKey};
+pub use parameters::{
+    IntrospectionParameters, IssuerParameters, KeyLocation, KeySource, Matches, Parameters,
+    RemoteKeyParameters,
+};
+pub use principal::Principal;
+pub use provider::{ExchangeError, LoopbackHttp, ProviderUrl, UrlFault};
+pub use remote_keys::FetchError;

@@ -1,0 +1,226 @@
+//! Bearer in, principal out. The seen bearer costs a hash and a look-up and never waits; the new
+//! one is verified, and waits only where its issuer's keys are not known yet.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use prometheus_client::metrics::counter::Counter;
+
+use crate::clock::Clock;
+use crate::http_client::HttpClientError;
+use crate::metrics::{Metrics, Outcome};
+
+use super::bearer::Bearer;
+use super::errors::{AuthnError, InvalidReason};
+use super::introspection::Introspection;
+use super::issuer::{Issuer, IssuerContext, Keys, Limits};
+use super::jwks::Skipped;
+use super::jwt::{TokenForm, UnverifiedToken};
+use super::parameters::Parameters;
+use super::principal::Principal;
+use super::provider::ProviderClient;
+use super::remote_keys::FetchError;
+use super::verified::{TokenHash, Verified, VerifiedTokens};
+
+/// How often due fetches are looked for.
+const HOUSEKEEPING_EVERY: Duration = Duration::from_millis(500);
+
+/// Turns bearers into principals. One is built for each configuration and shared.
+pub struct Authenticator {
+    parameters: Parameters,
+    client: ProviderClient,
+    clock: Clock,
+    issuers: HashMap<Arc<str>, Arc<Issuer>>,
+    opaque: Option<Arc<Introspection>>,
+    verified: VerifiedTokens,
+    hits: Counter,
+    misses: Counter,
+}
+
+impl Authenticator {
+    /// Builds it without asking anybody: call [`Self::warm_up`] next. From a predecessor it takes
+    /// over the keys and verified tokens of every issuer that did not change, so that a reload
+    /// causes no fetches. The predecessor goes on working.
+    ///
+    /// # Errors
+    /// [`HttpClientError`] when TLS cannot be set up.
+    pub fn new(
+        parameters: Parameters,
+        clock: Clock,
+        metrics: &Metrics,
+        predecessor: Option<&Self>,
+    ) -> Result<Self, HttpClientError> {
+        let predecessor = predecessor.filter(|old| old.parameters.has_same_bounds(&parameters));
+        let client = match predecessor {
+            Some(old) => old.client.clone(),
+            None => ProviderClient::new(parameters.http_timeout)?,
+        };
+        let context = IssuerContext {
+            limits: Limits {
+                leeway: parameters.leeway,
+                token_lifetime_max: parameters.token_lifetime_max,
+            },
+            loopback: parameters.loopback_http,
+            client: &client,
+            clock: &clock,
+            metrics,
+        };
+        let mut issuers = HashMap::new();
+        for issuer in &parameters.issuers {
+            let unchanged = predecessor
+                .and_then(|old| old.issuers.get(&issuer.issuer))
+                .filter(|old| *old.parameters == *issuer);
+            let built =
+                unchanged.map_or_else(|| Arc::new(Issuer::new(issuer, &context)), Arc::clone);
+            issuers.insert(Arc::clone(&issuer.issuer), built);
+        }
+        let verified = VerifiedTokens::new(parameters.verified_tokens_max, clock.clone());
+        if let Some(old) = predecessor {
+            verified.take_over(&old.verified, |principal| {
+                let pair = |of: &Self| of.issuers.get(principal.issuer()).map(Arc::as_ptr);
+                let new = issuers.get(principal.issuer()).map(Arc::as_ptr);
+                new.is_some() && new == pair(old)
+            });
+        }
+        let opaque = issuers
+            .values()
+            .find_map(|issuer| issuer.introspection.clone());
+        let lookups = |outcome| {
+            let family = &metrics.verified_tokens;
+            family.get_or_create_owned(&Outcome { outcome })
+        };
+        Ok(Self {
+            hits: lookups("hit"),
+            misses: lookups("miss"),
+            parameters,
+            client,
+            clock,
+            issuers,
+            opaque,
+            verified,
+        })
+    }
+
+    /// What it was built from.
+    pub fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    /// The principal of a bearer that was verified before, if that still holds. Never waits.
+    pub fn authenticate_cached(&self, bearer: Bearer<'_>) -> Option<Arc<Principal>> {
+        let principal = self.verified.get(&TokenHash::of(bearer))?;
+        self.hits.inc();
+        Some(principal)
+    }
+
+    /// The principal of a bearer.
+    ///
+    /// # Errors
+    /// [`AuthnError::Invalid`] when it does not hold, [`AuthnError::ProviderUnavailable`] when
+    /// that cannot be told now.
+    pub async fn authenticate(&self, bearer: Bearer<'_>) -> Result<Arc<Principal>, AuthnError> {
+        let hash = TokenHash::of(bearer);
+        if let Some(principal) = self.verified.get(&hash) {
+            self.hits.inc();
+            return Ok(principal);
+        }
+        self.misses.inc();
+        let verified = self.verify(bearer, hash).await?;
+        let principal = Arc::clone(&verified.principal);
+        if self.parameters.verified_tokens_max > 0 {
+            let bytes = bearer.as_str().len();
+            self.verified.insert(hash, verified, bytes);
+        }
+        Ok(principal)
+    }
+
+    async fn verify(
+        &self,
+        bearer: Bearer<'_>,
+        hash: TokenHash,
+    ) -> Result<Arc<Verified>, AuthnError> {
+        match TokenForm::of(bearer.as_str()) {
+            TokenForm::Jws => {
+                let token = UnverifiedToken::parse(bearer.as_str())?;
+                let issuer = token.claims().issuer();
+                let issuer = issuer.and_then(|issuer| self.issuers.get(issuer));
+                let issuer = issuer.ok_or(InvalidReason::Issuer)?;
+                match issuer.introspects_everything() {
+                    Some(introspection) => introspection.ask(bearer, hash).await,
+                    None => issuer.verify(token, &self.clock).await.map(Arc::new),
+                }
+            }
+            TokenForm::Opaque => {
+                let introspection = self.opaque.as_ref().ok_or(InvalidReason::Malformed)?;
+                introspection.ask(bearer, hash).await
+            }
+            TokenForm::Encrypted => Err(InvalidReason::Encrypted.into()),
+        }
+    }
+
+    /// Whether somebody could be let in: keys of at least one issuer are known, or one is asked.
+    pub fn is_ready(&self) -> bool {
+        self.issuers.values().any(|issuer| issuer.is_ready())
+    }
+
+    /// Asks every issuer that publishes its keys for them, one after the other: for `doctor`.
+    pub async fn check_providers(&self) -> Vec<ProviderReport> {
+        let mut reports = Vec::new();
+        for issuer in self.issuers.values() {
+            let Keys::Remote(keys) = &issuer.keys else {
+                continue;
+            };
+            let (usable, skipped, error) = match keys.probe().await {
+                Ok(set) => (set.keys().len(), set.skipped().to_vec(), None),
+                Err(error) => (0, Vec::new(), Some(error)),
+            };
+            reports.push(ProviderReport {
+                issuer_name: Arc::clone(&issuer.parameters.name),
+                usable,
+                skipped,
+                error,
+            });
+        }
+        reports
+    }
+
+    /// Fetches keys in the background, now and whenever they are due, until this is dropped. Must
+    /// be called within a tokio runtime, once.
+    pub fn warm_up(self: &Arc<Self>) {
+        let authenticator = Arc::downgrade(self);
+        tokio::spawn(async move {
+            let mut ticks = tokio::time::interval(HOUSEKEEPING_EVERY);
+            loop {
+                ticks.tick().await;
+                let Some(authenticator) = authenticator.upgrade() else {
+                    return;
+                };
+                for issuer in authenticator.issuers.values() {
+                    issuer.keep_house();
+                }
+            }
+        });
+    }
+}
+
+/// What asking one issuer for its keys gave.
+#[derive(Debug)]
+pub struct ProviderReport {
+    /// The configured short name of the issuer.
+    pub issuer_name: Arc<str>,
+    /// How many keys can be used.
+    pub usable: usize,
+    /// Those that cannot.
+    pub skipped: Vec<Skipped>,
+    /// Why there are none.
+    pub error: Option<FetchError>,
+}
+
+impl std::fmt::Debug for Authenticator {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Authenticator")
+            .field("parameters", &self.parameters)
+            .finish_non_exhaustive()
+    }
+}

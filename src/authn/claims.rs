@@ -1,0 +1,361 @@
+//! From an issuer's checked claims to a principal: which claim is what, by JSON pointer. A claim of
+//! the wrong type is absent; only the subject must be there.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use cel::Value as Cel;
+use serde_json::{Map, Value};
+
+use crate::clock::UnixTime;
+use crate::domain::{AvatarUrl, DisplayName, Subject, TextFault, UserId};
+
+use super::attributes::Attributes;
+use super::parameters::IssuerParameters;
+use super::principal::{Principal, Proven};
+
+/// Where the claims of one issuer are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimMapping {
+    /// The person, unique with this issuer and never given to another.
+    pub user_id: ClaimPointer,
+    /// The display name.
+    pub name: ClaimPointer,
+    /// The e-mail address: an attribute for policy, never the identity.
+    pub email: ClaimPointer,
+    /// Groups or roles: a list of texts, or one text to be split.
+    pub groups: ClaimPointer,
+    /// What separates the groups of one text, such as a space in `scope`.
+    pub groups_split: Option<String>,
+    /// The picture.
+    pub avatar: ClaimPointer,
+}
+
+/// A JSON pointer (RFC 6901) to a claim.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimPointer(Box<[Box<str>]>);
+
+/// Why a text is not a pointer to a claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be a JSON pointer such as /sub or /realm_access/roles, with / in a name as ~1")]
+pub struct PointerFault;
+
+impl FromStr for ClaimPointer {
+    type Err = PointerFault;
+
+    fn from_str(text: &str) -> Result<Self, PointerFault> {
+        let path = text.strip_prefix('/').ok_or(PointerFault)?;
+        let mut steps = Vec::new();
+        for step in path.split('/') {
+            let plain = step.replace("~1", "").replace("~0", "");
+            if step.is_empty() || plain.contains('~') {
+                return Err(PointerFault);
+            }
+            steps.push(step.replace("~1", "/").replace("~0", "~").into_boxed_str());
+        }
+        Ok(Self(steps.into_boxed_slice()))
+    }
+}
+
+impl ClaimPointer {
+    /// A pointer to a claim at the top.
+    pub fn to_top(name: &str) -> Self {
+        Self(Box::new([Box::from(name)]))
+    }
+
+    pub(super) fn find<'a>(&self, claims: &'a Map<String, Value>) -> Option<&'a Value> {
+        let (first, rest) = self.0.split_first()?;
+        let mut value = claims.get(first.as_ref())?;
+        for step in rest {
+            value = match value {
+                Value::Object(members) => members.get(step.as_ref())?,
+                Value::Array(entries) => entries.get(step.parse::<usize>().ok()?)?,
+                Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => return None,
+            };
+        }
+        Some(value)
+    }
+
+    fn text<'a>(&self, claims: &'a Map<String, Value>) -> Option<&'a str> {
+        self.find(claims)?.as_str()
+    }
+}
+
+impl fmt::Display for ClaimPointer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for step in &self.0 {
+            write!(f, "/{}", step.replace('~', "~0").replace('/', "~1"))?;
+        }
+        Ok(())
+    }
+}
+
+/// Why claims do not make a principal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ClaimsFault {
+    /// No issuer of that name is configured, or none was named and there are several.
+    #[error("names no configured issuer")]
+    UnknownIssuer,
+    /// Claims are the members of a JSON object.
+    #[error("claims must be an object")]
+    NotAnObject,
+    /// The claim that says who this is is missing or no text.
+    #[error("the claim that says who this is is missing or not text")]
+    NoSubject,
+    /// What it says cannot be a subject.
+    #[error("the subject {0}")]
+    Subject(TextFault),
+}
+
+/// Maps claims that were checked; the subject is all they must have.
+pub(super) fn principal(
+    issuer: &IssuerParameters,
+    claims: Map<String, Value>,
+    expires_at: Option<UnixTime>,
+) -> Result<Principal, ClaimsFault> {
+    let mapping = &issuer.claims;
+    let subject = mapping.user_id.text(&claims);
+    let subject = Subject::parse(subject.ok_or(ClaimsFault::NoSubject)?);
+    let subject = subject.map_err(ClaimsFault::Subject)?;
+    let user_id = UserId::new(&issuer.user_id_prefix, &subject);
+    let display_name = mapping.name.text(&claims);
+    let display_name = display_name.and_then(|name| DisplayName::parse(name).ok());
+    let avatar = mapping.avatar.text(&claims);
+    let avatar = avatar.and_then(|url| AvatarUrl::parse(url).ok());
+    let email = mapping.email.text(&claims).unwrap_or_default().to_owned();
+    let groups = groups(mapping, &claims);
+
+    let user = cel_map([
+        ("id", Cel::from(user_id.as_str())),
+        ("subject", Cel::from(subject.as_str())),
+        (
+            "name",
+            Cel::from(display_name.as_ref().map_or("", DisplayName::as_str)),
+        ),
+        ("email", Cel::from(email)),
+        (
+            "groups",
+            Cel::from(
+                groups
+                    .iter()
+                    .map(|group| Cel::from(group.as_ref()))
+                    .collect::<Vec<_>>(),
+            ),
+        ),
+        (
+            "avatar",
+            Cel::from(avatar.as_ref().map_or("", AvatarUrl::as_str)),
+        ),
+        ("issuer", Cel::from(issuer.name.as_ref())),
+        ("claims", cel_value(Value::Object(claims))),
+    ]);
+    let principal = cel_map([
+        ("kind", Cel::from("user")),
+        ("issuer", Cel::from(issuer.name.as_ref())),
+        ("issuer_url", Cel::from(issuer.issuer.as_ref())),
+        ("id", Cel::from(user_id.as_str())),
+    ]);
+    Ok(Principal::new(Proven {
+        issuer_name: Arc::clone(&issuer.name),
+        issuer: Arc::clone(&issuer.issuer),
+        subject,
+        user_id,
+        display_name,
+        avatar,
+        groups,
+        expires_at,
+        attributes: Attributes::new(user, principal),
+    }))
+}
+
+fn groups(mapping: &ClaimMapping, claims: &Map<String, Value>) -> Box<[Box<str>]> {
+    match (mapping.groups.find(claims), &mapping.groups_split) {
+        (Some(Value::Array(entries)), _) => entries
+            .iter()
+            .filter_map(Value::as_str)
+            .map(Box::from)
+            .collect(),
+        (Some(Value::String(text)), Some(separator)) => text
+            .split(separator.as_str())
+            .filter(|part| !part.is_empty())
+            .map(Box::from)
+            .collect(),
+        (Some(_) | None, _) => Box::default(),
+    }
+}
+
+fn cel_map<const N: usize>(members: [(&str, Cel); N]) -> Cel {
+    Cel::from(HashMap::from(members))
+}
+
+fn cel_value(value: Value) -> Cel {
+    match value {
+        Value::Null => Cel::Null,
+        Value::Bool(value) => Cel::Bool(value),
+        Value::Number(number) => match (number.as_i64(), number.as_u64()) {
+            (Some(value), _) => Cel::Int(value),
+            (None, Some(value)) => Cel::UInt(value),
+            (None, None) => Cel::Float(number.as_f64().unwrap_or(f64::NAN)),
+        },
+        Value::String(text) => Cel::from(text),
+        Value::Array(entries) => {
+            Cel::from(entries.into_iter().map(cel_value).collect::<Vec<Cel>>())
+        }
+        Value::Object(members) => {
+            let members = members
+                .into_iter()
+                .map(|(name, value)| (name, cel_value(value)));
+            Cel::from(members.collect::<HashMap<String, Cel>>())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::authn::parameters::KeySource;
+    use crate::authn::testing::{claims, claims_but, issuer, parameters};
+
+    fn mapped(change: impl Fn(&mut ClaimMapping), claims: Value) -> Principal {
+        let mut issuer = issuer(KeySource::None, &[]);
+        change(&mut issuer.claims);
+        let Value::Object(claims) = claims else {
+            panic!("claims are an object")
+        };
+        principal(&issuer, claims, None).unwrap()
+    }
+
+    fn groups_at(pointer: &str, split: Option<&str>, claims: Value) -> Vec<String> {
+        let principal = mapped(
+            |mapping| {
+                mapping.groups = pointer.parse().unwrap();
+                mapping.groups_split = split.map(str::to_owned);
+            },
+            claims,
+        );
+        principal.groups().iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn groups_are_found_where_each_provider_puts_them() {
+        for (pointer, split, name, value) in [
+            (
+                "/realm_access/roles",
+                None,
+                "realm_access",
+                json!({ "roles": ["a", "b"] }),
+            ),
+            ("/cognito:groups", None, "cognito:groups", json!(["a", "b"])),
+            (
+                "/https:~1~1acme.com~1roles",
+                None,
+                "https://acme.com/roles",
+                json!(["a", "b"]),
+            ),
+            ("/scope", Some(" "), "scope", json!("a  b ")),
+            ("/scp", Some(" "), "scp", json!(["a", 1, null, ["c"], "b"])),
+            (
+                "/orgs/0/roles",
+                None,
+                "orgs",
+                json!([{ "roles": ["a", "b"] }]),
+            ),
+        ] {
+            let claims = claims_but(name, value);
+            assert_eq!(groups_at(pointer, split, claims), ["a", "b"], "{pointer}");
+        }
+    }
+
+    #[test]
+    fn a_claim_of_the_wrong_type_is_absent() {
+        for value in [
+            json!("a"),
+            json!({ "a": "b" }),
+            json!(1),
+            json!(true),
+            json!([["a"]]),
+        ] {
+            let groups = groups_at("/groups", None, claims_but("groups", value.clone()));
+            assert!(groups.is_empty(), "{value}");
+        }
+        let mut claims = claims();
+        claims["name"] = json!(["Ada"]);
+        claims["email"] = json!({ "value": "ada@example.com" });
+        claims["picture"] = json!("http://example.com/ada.png");
+        let principal = mapped(|_| {}, claims);
+        assert!(principal.display_name().is_none() && principal.avatar().is_none());
+    }
+
+    #[test]
+    fn policy_reads_mapped_and_raw_claims() {
+        let mut claims = claims();
+        claims["age"] = json!(36);
+        claims["big"] = json!(u64::MAX);
+        claims["share"] = json!(0.5);
+        claims["name"] = json!("A\u{202e}da");
+        let principal = mapped(|_| {}, claims);
+        let holds = |condition: &str| {
+            let mut context = cel::Context::default();
+            let attributes = principal.attributes();
+            context.add_variable_as_val("user", attributes.user().clone_as_boxed());
+            context.add_variable_as_val("principal", attributes.principal().clone_as_boxed());
+            let program = cel::Program::compile(condition).unwrap();
+            program.execute(&context) == Ok(Cel::Bool(true))
+        };
+        for condition in [
+            r#"user.id == "u1" && user.subject == "u1" && user.issuer == "id""#,
+            r#"user.name == "Ada" && user.email == "" && user.avatar == """#,
+            r#""teacher:101" in user.groups && size(user.groups) == 1"#,
+            "user.claims.age == 36 && user.claims.age + 1 == 37 && user.claims.share == 0.5",
+            r#"user.claims.big == 18446744073709551615u && user.claims.sub == "u1""#,
+            r#"principal.kind == "user" && principal.issuer == "id" && principal.id == "u1""#,
+            r#"principal.issuer_url == "https://id.example""#,
+        ] {
+            assert!(holds(condition), "{condition}");
+        }
+    }
+
+    #[test]
+    fn hypothetical_claims_are_mapped_like_verified_ones() {
+        let one = parameters(vec![issuer(KeySource::None, &[])]);
+        let principal = one.hypothetical_principal(None, claims()).unwrap();
+        assert_eq!(principal.subject().as_str(), "u1");
+        assert_eq!(
+            principal.expires_at(),
+            Some(UnixTime::from_seconds(1_800_000_600))
+        );
+        let fault = |name, claims| one.hypothetical_principal(name, claims).unwrap_err();
+        assert_eq!(fault(Some("x"), claims()), ClaimsFault::UnknownIssuer);
+        assert_eq!(fault(Some("id"), json!([])), ClaimsFault::NotAnObject);
+        assert_eq!(
+            fault(None, claims_but("sub", json!(null))),
+            ClaimsFault::NoSubject
+        );
+        let two = parameters(vec![
+            issuer(KeySource::None, &[]),
+            issuer(KeySource::None, &[]),
+        ]);
+        let ambiguous = two.hypothetical_principal(None, claims()).unwrap_err();
+        assert_eq!(ambiguous, ClaimsFault::UnknownIssuer);
+    }
+
+    #[test]
+    fn a_pointer_is_written_as_rfc_6901_says() {
+        for text in ["", "/", "sub", "/a//b", "/a~", "/a~2b", "//"] {
+            assert!(text.parse::<ClaimPointer>().is_err(), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_pointer_prints_as_it_was_written(text in "(/([a-z:.]|~0|~1){1,5}){1,3}", noise in ".{0,20}") {
+            prop_assert_eq!(text.parse::<ClaimPointer>().unwrap().to_string(), text);
+            let _ = noise.parse::<ClaimPointer>();
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! Asks an issuer about a token that only it can read (RFC 7662). One question for each token at a
+//! time; a failure is nobody's answer and is not remembered.
+
+use std::collections::HashMap;
+use std::error::Error;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use moka::sync::Cache;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::{Map, Value};
+use tokio::sync::watch;
+use tracing::Instrument as _;
+
+use crate::clock::{Clock, Monotonic};
+use crate::metrics::{IssuerOutcome, Metrics};
+
+use super::bearer::Bearer;
+use super::claim_checks::Source;
+use super::errors::{AuthnError, InvalidReason};
+use super::issuer::{Accepted, IssuerContext, Limits};
+use super::json;
+use super::jwt::VerifiedClaims;
+use super::key::Trust;
+use super::parameters::{IntrospectionParameters, IssuerParameters, Matches};
+use super::provider::{ExchangeError, ProviderClient};
+use super::verified::{TokenHash, Verified};
+
+/// Questions under way at once: beyond it callers are told to come back, or a flood of invented
+/// tokens would become a flood of questions.
+const IN_FLIGHT_MAX: usize = 64;
+/// Refused tokens remembered.
+const REFUSED_MAX: u64 = 10_000;
+/// When to ask again after a failure.
+const RETRY_AFTER: Duration = Duration::from_secs(2);
+
+type Answer = Result<Arc<Verified>, AuthnError>;
+
+/// Why a question got no answer.
+#[derive(Debug, thiserror::Error)]
+enum IntrospectionError {
+    #[error("the introspection endpoint failed")]
+    Exchange(#[source] ExchangeError),
+    #[error("the introspection answer is not a JSON object")]
+    Form,
+}
+
+/// One issuer's introspection endpoint.
+pub(super) struct Introspection {
+    issuer: Arc<IssuerParameters>,
+    parameters: IntrospectionParameters,
+    limits: Limits,
+    client: ProviderClient,
+    clock: Clock,
+    metrics: Metrics,
+    refused: Cache<TokenHash, (Monotonic, InvalidReason)>,
+    in_flight: Mutex<HashMap<TokenHash, watch::Receiver<Option<Answer>>>>,
+}
+
+impl Introspection {
+    pub(super) fn new(
+        issuer: Arc<IssuerParameters>,
+        parameters: IntrospectionParameters,
+        context: &IssuerContext<'_>,
+    ) -> Self {
+        let refused = Cache::builder()
+            .max_capacity(REFUSED_MAX)
+            .time_to_live(parameters.negative_ttl)
+            .build();
+        Self {
+            issuer,
+            parameters,
+            limits: context.limits,
+            client: context.client.clone(),
+            clock: context.clock.clone(),
+            metrics: context.metrics.clone(),
+            refused,
+            in_flight: Mutex::default(),
+        }
+    }
+
+    pub(super) fn matches(&self) -> Matches {
+        self.parameters.matches
+    }
+
+    /// Asks, or waits for the same question under way.
+    pub(super) async fn ask(self: &Arc<Self>, bearer: Bearer<'_>, hash: TokenHash) -> Answer {
+        if let Some((until, reason)) = self.refused.get(&hash)
+            && self.clock.monotonic() < until
+        {
+            return Err(reason.into());
+        }
+        let mut answer = self
+            .question(bearer, hash)
+            .ok_or_else(|| self.unavailable())?;
+        match answer.wait_for(Option::is_some).await {
+            Ok(answer) => answer.clone().unwrap_or_else(|| Err(self.unavailable())),
+            Err(_the_task_is_gone) => Err(self.unavailable()),
+        }
+    }
+
+    /// The question under way, or a new one in a task of its own, so that a caller who hangs up
+    /// does not end it for the others.
+    fn question(
+        self: &Arc<Self>,
+        bearer: Bearer<'_>,
+        hash: TokenHash,
+    ) -> Option<watch::Receiver<Option<Answer>>> {
+        let mut in_flight = self.lock();
+        if let Some(running) = in_flight.get(&hash)
+            && running.has_changed().is_ok()
+        {
+            return Some(running.clone());
+        }
+        if in_flight.len() >= IN_FLIGHT_MAX {
+            return None;
+        }
+        let (landing, running) = watch::channel(None);
+        in_flight.insert(hash, running.clone());
+        drop(in_flight);
+        let asker = Arc::clone(self);
+        let token = SecretString::from(bearer.as_str());
+        let flight = async move {
+            let answer = asker.answer(&token, hash).await;
+            asker.lock().remove(&hash);
+            landing.send_replace(Some(answer));
+        };
+        // In the span of the request that caused it.
+        tokio::spawn(flight.in_current_span());
+        Some(running)
+    }
+
+    async fn answer(&self, token: &SecretString, hash: TokenHash) -> Answer {
+        let (outcome, answer) = match self.exchange(token).await {
+            Ok(members) => match self.judge(members) {
+                Ok(verified) => ("active", Ok(Arc::new(verified))),
+                Err(reason) => {
+                    let until = self.clock.monotonic().plus(self.parameters.negative_ttl);
+                    self.refused.insert(hash, (until, reason));
+                    ("inactive", Err(reason.into()))
+                }
+            },
+            Err(error) => {
+                let error: &dyn Error = &error;
+                tracing::warn!(issuer = %self.issuer.name, error, "a token could not be introspected");
+                ("failed", Err(self.unavailable()))
+            }
+        };
+        let label = IssuerOutcome {
+            issuer: self.issuer.name.to_string(),
+            outcome,
+        };
+        self.metrics.introspections.get_or_create(&label).inc();
+        answer
+    }
+
+    async fn exchange(
+        &self,
+        token: &SecretString,
+    ) -> Result<Map<String, Value>, IntrospectionError> {
+        let form = [
+            ("token", token.expose_secret()),
+            ("token_type_hint", "access_token"),
+        ];
+        let IntrospectionParameters {
+            url, authorization, ..
+        } = &self.parameters;
+        let answer = self.client.post_form(url, authorization, &form).await;
+        let answer = answer.map_err(IntrospectionError::Exchange)?;
+        json::parse_object(&answer).ok_or(IntrospectionError::Form)
+    }
+
+    /// `active` must be the boolean `true`: not 1, not "true".
+    fn judge(&self, answer: Map<String, Value>) -> Result<Verified, InvalidReason> {
+        if answer.get("active") != Some(&Value::Bool(true)) {
+            return Err(InvalidReason::Inactive);
+        }
+        let until = self.clock.monotonic().plus(self.parameters.positive_ttl);
+        let accepted = Accepted {
+            claims: VerifiedClaims::from_introspection(answer),
+            source: Source::Introspection,
+            trust: Arc::new(Trust::until(until)),
+        };
+        accepted.into_verified(&self.issuer, self.limits, self.clock.now())
+    }
+
+    fn unavailable(&self) -> AuthnError {
+        AuthnError::ProviderUnavailable {
+            issuer_name: Arc::clone(&self.issuer.name),
+            retry_after: RETRY_AFTER,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<TokenHash, watch::Receiver<Option<Answer>>>> {
+        self.in_flight
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
