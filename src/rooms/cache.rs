@@ -1,0 +1,170 @@
+//! What is known of rooms, and for how long it counts. moka bounds the size; time is ours.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use moka::sync::Cache;
+use prometheus_client::metrics::counter::Counter;
+
+use crate::clock::{Clock, Monotonic};
+use crate::domain::RoomKey;
+use crate::metrics::{Metrics, Outcome};
+
+use super::directory::Parameters;
+use super::room::Room;
+
+/// After a failed re-read a stale room is served at once for so long, so that an outage costs
+/// one caller in a while the wait, not everyone.
+const REREAD_PAUSE: Duration = Duration::from_secs(5);
+
+/// What was seen upstream.
+#[derive(Debug)]
+pub(super) enum Sighting {
+    /// The room.
+    Present(Arc<Room>),
+    /// No such room.
+    Absent,
+    /// A room that must not be entered.
+    Unusable,
+    /// Nothing: upstream failed.
+    Unknown,
+}
+
+#[derive(Debug, Clone)]
+struct Entry {
+    room: Arc<Room>,
+    read_at: Monotonic,
+    /// Before this moment a stale room is served without another try.
+    reread_at: Monotonic,
+}
+
+/// Rooms and absences by room key. Absences have a cache of their own, so that a flood of names
+/// that do not exist cannot push out rooms that do.
+#[derive(Debug)]
+pub(super) struct RoomCache {
+    rooms: Cache<RoomKey, Entry>,
+    absences: Cache<RoomKey, Monotonic>,
+    fresh_for: Duration,
+    stale_for: Duration,
+    absent_for: Duration,
+    clock: Clock,
+    hits: Counter,
+    misses: Counter,
+    stale: Counter,
+    negative: Counter,
+}
+
+impl RoomCache {
+    pub(super) fn new(parameters: &Parameters, clock: Clock, metrics: &Metrics) -> Self {
+        let counter =
+            |outcome: &'static str| metrics.room_cache.get_or_create_owned(&Outcome { outcome });
+        Self {
+            rooms: Cache::new(parameters.cache_size),
+            absences: Cache::new(parameters.cache_size / 8 + 1),
+            fresh_for: parameters.fresh_for,
+            stale_for: parameters.stale_for,
+            absent_for: parameters.absent_for,
+            clock,
+            hits: counter("hit"),
+            misses: counter("miss"),
+            stale: counter("stale"),
+            negative: counter("negative"),
+        }
+    }
+
+    /// The room, if it is fresh, or stale and just tried in vain.
+    pub(super) fn servable(&self, key: &RoomKey) -> Option<Arc<Room>> {
+        let entry = self.rooms.get(key)?;
+        let now = self.clock.monotonic();
+        if now.since(entry.read_at) < self.fresh_for {
+            self.hits.inc();
+            return Some(entry.room);
+        }
+        if now < entry.reread_at && self.may_be_served(&entry, now) {
+            self.stale.inc();
+            return Some(entry.room);
+        }
+        None
+    }
+
+    /// Whether the room could be served should upstream fail.
+    pub(super) fn has_stale(&self, key: &RoomKey) -> bool {
+        self.stale_room(key).is_some()
+    }
+
+    /// The room that was known before upstream failed, if that is not too long ago.
+    pub(super) fn serve_stale(&self, key: &RoomKey) -> Option<Arc<Room>> {
+        let room = self.stale_room(key)?;
+        self.stale.inc();
+        Some(room)
+    }
+
+    fn stale_room(&self, key: &RoomKey) -> Option<Arc<Room>> {
+        let entry = self.rooms.get(key)?;
+        self.may_be_served(&entry, self.clock.monotonic())
+            .then_some(entry.room)
+    }
+
+    fn may_be_served(&self, entry: &Entry, now: Monotonic) -> bool {
+        now.since(entry.read_at) < self.fresh_for.saturating_add(self.stale_for)
+    }
+
+    /// Whether upstream said a moment ago that there is no such room.
+    pub(super) fn is_absent(&self, key: &RoomKey) -> bool {
+        let Some(seen_at) = self.absences.get(key) else {
+            return false;
+        };
+        let absent = self.clock.monotonic().since(seen_at) < self.absent_for;
+        if absent {
+            self.negative.inc();
+        }
+        absent
+    }
+
+    pub(super) fn count_miss(&self) {
+        self.misses.inc();
+    }
+
+    /// Remembers what upstream said.
+    pub(super) fn learn(&self, key: &RoomKey, sighting: Sighting) {
+        let now = self.clock.monotonic();
+        match sighting {
+            Sighting::Present(room) => {
+                self.absences.invalidate(key);
+                let entry = Entry {
+                    room,
+                    read_at: now,
+                    reread_at: now,
+                };
+                self.rooms.insert(key.clone(), entry);
+            }
+            Sighting::Absent => {
+                self.rooms.invalidate(key);
+                self.absences.insert(key.clone(), now);
+            }
+            Sighting::Unusable => self.forget(key),
+            Sighting::Unknown => {
+                if let Some(entry) = self.rooms.get(key) {
+                    let entry = Entry {
+                        reread_at: now.plus(REREAD_PAUSE),
+                        ..entry
+                    };
+                    self.rooms.insert(key.clone(), entry);
+                }
+            }
+        }
+    }
+
+    pub(super) fn forget(&self, key: &RoomKey) {
+        self.rooms.invalidate(key);
+        self.absences.invalidate(key);
+    }
+
+    /// Forgets this room, not a newer one of the same room key.
+    pub(super) fn forget_room(&self, room: &Room) {
+        let known = self.rooms.get(room.key());
+        if known.is_some_and(|entry| entry.room.id() == room.id()) {
+            self.rooms.invalidate(room.key());
+        }
+    }
+}

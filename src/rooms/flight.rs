@@ -1,0 +1,165 @@
+//! One piece of work for each room key at a time, however many wait for it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::domain::RoomKey;
+
+use super::find_or_create::Landed;
+use super::resolve_error::ResolveError;
+use super::upstream::UpstreamFailure;
+
+/// A flight that ended without a word (its task was dropped at shutdown) may be asked for again.
+const LOST_RETRY_AFTER: Duration = Duration::from_secs(1);
+
+type Outcome = Option<Result<Landed, ResolveError>>;
+
+/// The flights under way, bounded.
+#[derive(Debug, Clone)]
+pub(super) struct Flights {
+    under_way: Arc<Mutex<HashMap<RoomKey, Flight>>>,
+    max: usize,
+}
+
+/// What those who wait hold of a flight.
+#[derive(Debug, Clone)]
+pub(super) struct Flight {
+    may_create: bool,
+    outcome: watch::Receiver<Outcome>,
+}
+
+/// What a caller gets who wants to wait for a flight.
+#[derive(Debug)]
+pub(super) enum Boarding<T> {
+    /// One is under way.
+    Joined(Flight),
+    /// None was, and none is needed.
+    Known(T),
+    /// This call starts one; the landing belongs to its task.
+    Started(Flight, Landing),
+    /// Too many are under way.
+    Full,
+}
+
+impl Flight {
+    /// Whether it creates a room that is not there.
+    pub(super) fn may_create(&self) -> bool {
+        self.may_create
+    }
+
+    /// Waits for its end.
+    pub(super) async fn landed(mut self) -> Result<Landed, ResolveError> {
+        let lost = || {
+            Err(ResolveError::Upstream(UpstreamFailure::Unavailable {
+                retry_after: LOST_RETRY_AFTER,
+            }))
+        };
+        match self.outcome.wait_for(Option::is_some).await {
+            Ok(outcome) => outcome.clone().unwrap_or_else(lost),
+            Err(_task_was_dropped) => lost(),
+        }
+    }
+}
+
+impl Flights {
+    pub(super) fn new(max: usize) -> Self {
+        Self {
+            under_way: Arc::default(),
+            max,
+        }
+    }
+
+    /// The flight of this room key, or the leave to start one. `known` is asked again before a
+    /// start: a flight may have landed since the caller looked.
+    pub(super) fn board<T>(
+        &self,
+        key: &RoomKey,
+        may_create: bool,
+        known: impl FnOnce() -> Option<T>,
+    ) -> Boarding<T> {
+        let mut under_way = lock(&self.under_way);
+        if let Some(flight) = under_way.get(key) {
+            return Boarding::Joined(flight.clone());
+        }
+        if let Some(told) = known() {
+            return Boarding::Known(told);
+        }
+        if under_way.len() >= self.max {
+            return Boarding::Full;
+        }
+        let (tell, outcome) = watch::channel(None);
+        let flight = Flight {
+            may_create,
+            outcome,
+        };
+        under_way.insert(key.clone(), flight.clone());
+        drop(under_way);
+        let landing = Landing {
+            flights: self.clone(),
+            key: key.clone(),
+            tell,
+        };
+        Boarding::Started(flight, landing)
+    }
+
+    /// Lets a flight end for those who wait for it, but nobody else join it or keep its result.
+    pub(super) fn abandon(&self, key: &RoomKey) {
+        lock(&self.under_way).remove(key);
+    }
+}
+
+/// The end of a flight, held by its task. However the task ends, the flight leaves the map.
+#[derive(Debug)]
+pub(super) struct Landing {
+    flights: Flights,
+    key: RoomKey,
+    tell: watch::Sender<Outcome>,
+}
+
+impl Landing {
+    /// Keeps the result (unless the flight was abandoned), then tells everyone who waits. Kept
+    /// while nobody can board: who comes later finds it in the cache.
+    pub(super) fn land(
+        self,
+        done: Result<Landed, ResolveError>,
+        keep: impl FnOnce(&Result<Landed, ResolveError>),
+    ) {
+        {
+            let mut under_way = lock(&self.flights.under_way);
+            if self.is_current(&under_way) {
+                keep(&done);
+                under_way.remove(&self.key);
+            }
+        }
+        self.tell.send_replace(Some(done));
+    }
+
+    fn is_current(&self, under_way: &HashMap<RoomKey, Flight>) -> bool {
+        let current = under_way.get(&self.key);
+        current.is_some_and(|flight| flight.outcome.same_channel(&self.tell.subscribe()))
+    }
+}
+
+impl Drop for Landing {
+    fn drop(&mut self) {
+        let mut under_way = lock(&self.flights.under_way);
+        if self.is_current(&under_way) {
+            under_way.remove(&self.key);
+        }
+    }
+}
+
+fn lock(map: &Mutex<HashMap<RoomKey, Flight>>) -> MutexGuard<'_, HashMap<RoomKey, Flight>> {
+    // Nothing panics while it is held, and a map of receivers is whole at every moment.
+    map.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+impl Flights {
+    pub(super) fn count(&self) -> usize {
+        lock(&self.under_way).len()
+    }
+}
