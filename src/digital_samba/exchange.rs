@@ -1,0 +1,219 @@
+//! How a request gets to upstream and back: breaker, concurrency, budget, timeouts, retries.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use aws_lc_rs::rand;
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use serde::de::DeserializeOwned;
+use tokio::sync::Semaphore;
+use tracing::Instrument as _;
+
+use crate::clock::Clock;
+use crate::developer_key::DeveloperKey;
+use crate::http_client::{HttpClientError, HttpClientParameters, Proxies, http_client};
+use crate::metrics::{Metrics, UpstreamCall};
+use crate::rooms::UpstreamFailure;
+use crate::trace_context;
+
+use super::answer::{self, Again, Fault};
+use super::api_url::RoomSegment;
+use super::breaker::Breaker;
+use super::budget::Budget;
+use super::client::Parameters;
+use super::operations::Operation;
+use super::wire;
+
+/// A request waits at most so long for one of those under way to end.
+const PERMIT_WAIT_MAX: Duration = Duration::from_secs(5);
+/// The first retry waits up to this long, each further one up to twice as long.
+const BACKOFF_FIRST: Duration = Duration::from_millis(100);
+
+/// One request.
+#[derive(Debug)]
+pub(super) struct Call<'a> {
+    pub(super) operation: &'static Operation,
+    pub(super) room: Option<RoomSegment<'a>>,
+    pub(super) query: &'a [(&'a str, String)],
+    pub(super) body: Option<Vec<u8>>,
+}
+
+impl Call<'_> {
+    /// A request for one operation, without query and body.
+    pub(super) fn of(operation: &'static Operation) -> Self {
+        Self {
+            operation,
+            room: None,
+            query: &[],
+            body: None,
+        }
+    }
+}
+
+pub(super) struct Exchange {
+    http: reqwest::Client,
+    parameters: Parameters,
+    key: Arc<ArcSwap<DeveloperKey>>,
+    clock: Clock,
+    metrics: Metrics,
+    budget: Budget,
+    breaker: Breaker,
+    permits: Semaphore,
+}
+
+impl Exchange {
+    pub(super) fn new(
+        parameters: Parameters,
+        key: Arc<ArcSwap<DeveloperKey>>,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> Result<Self, HttpClientError> {
+        let http = http_client(HttpClientParameters {
+            connect_timeout: parameters.connect_timeout,
+            total_timeout: parameters.request_timeout,
+            redirects_max: 0,
+            idle_connections_max: parameters.concurrency_max,
+            proxies: Proxies::OfEnvironment,
+        })?;
+        let breaker = Breaker::new(
+            parameters.breaker_failures,
+            parameters.breaker_open_for,
+            clock.clone(),
+            metrics.upstream_breaker_open.clone(),
+        );
+        Ok(Self {
+            http,
+            budget: Budget::new(parameters.requests_per_minute, clock.clone()),
+            breaker,
+            permits: Semaphore::new(parameters.concurrency_max),
+            parameters,
+            key,
+            clock,
+            metrics,
+        })
+    }
+
+    /// Sends a request until it is answered, at most `1 + retries_max` times.
+    pub(super) async fn call<T: DeserializeOwned>(
+        &self,
+        call: &Call<'_>,
+    ) -> Result<T, UpstreamFailure> {
+        let started = self.clock.monotonic();
+        let mut retries = 0;
+        loop {
+            let spent = self.clock.monotonic().since(started);
+            let left = self.parameters.deadline.saturating_sub(spent);
+            let fault = match self.try_once(call, left).await {
+                Ok(answer) => return Ok(answer),
+                Err(fault) => fault,
+            };
+            let may_repeat = match fault.again {
+                Again::Never => false,
+                Again::IfRead => call.operation.is_read(),
+                Again::Always => true,
+            };
+            let pause = backoff(retries).max(fault.pause.unwrap_or_default());
+            let spent = self.clock.monotonic().since(started);
+            let in_time = spent.saturating_add(pause) < self.parameters.deadline;
+            if !may_repeat || !in_time || retries >= self.parameters.retries_max {
+                return Err(fault.failure);
+            }
+            retries += 1;
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// One try, counted and timed.
+    async fn try_once<T: DeserializeOwned>(
+        &self,
+        call: &Call<'_>,
+        left: Duration,
+    ) -> Result<T, Fault> {
+        let tried = self.pass_guards(call, left).await;
+        let status = match &tried {
+            Ok(_) => "200".to_owned(),
+            Err(fault) => fault.label.to_string(),
+        };
+        let operation = call.operation.id;
+        let label = UpstreamCall { operation, status };
+        self.metrics.upstream_calls.get_or_create(&label).inc();
+        tried
+    }
+
+    async fn pass_guards<T: DeserializeOwned>(
+        &self,
+        call: &Call<'_>,
+        left: Duration,
+    ) -> Result<T, Fault> {
+        let open =
+            |retry_after| Fault::unsent(UpstreamFailure::Unavailable { retry_after }, "breaker");
+        // Asked twice: nobody queues before a closed door, and the door may close meanwhile.
+        self.breaker.check().map_err(open)?;
+        let waiting = tokio::time::timeout(PERMIT_WAIT_MAX.min(left), self.permits.acquire());
+        let Ok(Ok(_permit)) = waiting.await else {
+            let retry_after = Duration::from_secs(1);
+            let failure = UpstreamFailure::Unavailable { retry_after };
+            return Err(Fault::unsent(failure, "concurrency"));
+        };
+        let leave = self.breaker.leave().map_err(open)?;
+        self.budget.take().map_err(|retry_after| {
+            Fault::unsent(UpstreamFailure::OutOfBudget { retry_after }, "budget")
+        })?;
+
+        let started = self.clock.monotonic();
+        let span = trace_context::client_span(call.operation.id);
+        let sent = self.send(call, left).instrument(span).await;
+        let taken = self.clock.monotonic().since(started);
+        self.metrics.upstream_seconds.observe(taken.as_secs_f64());
+        match &sent {
+            Err(fault) if fault.is_outage => leave.failed(),
+            Ok(_) | Err(_) => leave.answered(),
+        }
+        if let Err(fault) = &sent
+            && let UpstreamFailure::OutOfBudget { retry_after } = fault.failure
+        {
+            self.budget.pause(retry_after);
+        }
+        wire::read(&sent?).map_err(Fault::malformed)
+    }
+
+    async fn send(&self, call: &Call<'_>, left: Duration) -> Result<Vec<u8>, Fault> {
+        let Parameters {
+            api_url,
+            team,
+            authorization,
+            request_timeout,
+            answer_bytes_max,
+            ..
+        } = &self.parameters;
+        let url = api_url.of(call.operation, call.room);
+        let key = self.key.load().authorization(*authorization, *team);
+        let mut request = self
+            .http
+            .request(call.operation.method.clone(), url)
+            .headers(trace_context::outgoing())
+            .header(AUTHORIZATION, key)
+            .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
+            .timeout((*request_timeout).min(left));
+        if !call.query.is_empty() {
+            request = request.query(call.query);
+        }
+        if let Some(body) = &call.body {
+            request = request.body(body.clone());
+        }
+        match request.send().await {
+            Ok(response) => answer::sort(response, *answer_bytes_max).await,
+            Err(error) => Err(Fault::unanswered(&error)),
+        }
+    }
+}
+
+/// Anything up to a bound that doubles: retries of many callers must not come at once.
+fn backoff(retries: u32) -> Duration {
+    let bound = BACKOFF_FIRST.saturating_mul(1 << retries.min(10));
+    let mut random = [0; 1];
+    // Without randomness the pause is the whole bound.
+    let part = rand::fill(&mut random).map_or(u8::MAX, |()| random.first().copied().unwrap_or(0));
+    bound * u32::from(part) / u32::from(u8::MAX)
+}

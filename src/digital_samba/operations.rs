@@ -1,0 +1,57 @@
+//! What upstream offers, as far as room-broker calls it.
+
+use reqwest::Method;
+
+/// One method and path of the upstream API.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Operation {
+    /// Its name in metrics and logs.
+    pub id: &'static str,
+    /// Its method.
+    pub method: Method,
+    /// Its path; a segment in braces is a parameter.
+    pub path: &'static str,
+}
+
+impl Operation {
+    /// Whether it changes nothing upstream, so that it may be repeated blindly.
+    pub fn is_read(&self) -> bool {
+        self.method == Method::GET
+    }
+}
+
+pub(super) const GET_ROOM: Operation = Operation {
+    id: "get_room",
+    method: Method::GET,
+    path: "/api/v1/rooms/{room}",
+};
+
+pub(super) const LIST_ROOMS: Operation = Operation {
+    id: "list_rooms",
+    method: Method::GET,
+    path: "/api/v1/rooms",
+};
+
+pub(super) const CREATE_ROOM: Operation = Operation {
+    id: "create_room",
+    method: Method::POST,
+    path: "/api/v1/rooms",
+};
+
+pub(super) const CREATE_ROOM_TOKEN: Operation = Operation {
+    id: "create_room_token",
+    method: Method::POST,
+    path: "/api/v1/rooms/{room}/token",
+};
+
+pub(super) const LIST_ROLES: Operation = Operation {
+    id: "list_roles",
+    method: Method::GET,
+    path: "/api/v1/roles",
+};
+
+pub(super) const GET_TEAM: Operation = Operation {
+    id: "get_default_room_settings",
+    method: Method::GET,
+    path: "/api/v1",
+};
