@@ -1,0 +1,131 @@
+//! The proof that a handler needs: a handler that takes a [`Caller`] cannot run without one.
+
+use std::future::{Ready, ready};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use actix_web::dev::Payload;
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
+use futures_util::future::{Either, LocalBoxFuture};
+
+use crate::authn::{AuthnError, Bearer, Credential, CredentialFault};
+use crate::join::{Asker, Live};
+use crate::metrics::Outcome;
+
+use super::edge::RequestContext;
+use super::failure::{INVALID_TOKEN, MISSING_TOKEN, limited, unauthenticated};
+use super::problem::{Code, Problem};
+use super::state::PublicState;
+
+/// A proven principal within its limits.
+#[derive(Debug)]
+pub(super) struct Caller {
+    /// Who calls, by which configuration.
+    pub(super) asker: Asker,
+}
+
+impl FromRequest for Caller {
+    type Error = Problem;
+    type Future =
+        Either<Ready<Result<Self, Problem>>, LocalBoxFuture<'static, Result<Self, Problem>>>;
+
+    fn from_request(request: &HttpRequest, _body: &mut Payload) -> Self::Future {
+        let Some(state) = request.app_data::<web::Data<PublicState>>() else {
+            return Either::Left(ready(Err(Problem::new(Code::Internal))));
+        };
+        let live = state.live.load_full();
+        let bearer = match bearer_of(request, live.authenticator.parameters().token_bytes_max) {
+            Ok(Some(bearer)) => bearer,
+            Ok(None) => return Either::Left(ready(Err(missing(request, state)))),
+            Err(fault) => return Either::Left(ready(Err(unreadable(request, state, fault)))),
+        };
+        if let Some(principal) = live.authenticator.authenticate_cached(bearer) {
+            let asker = Asker { principal, live };
+            return Either::Left(ready(admit(request, state, asker)));
+        }
+        let (request, state) = (request.clone(), state.clone());
+        Either::Right(Box::pin(async move { prove(&request, &state, live).await }))
+    }
+}
+
+/// A credential that was not seen before: limited by address before any cryptography.
+async fn prove(
+    request: &HttpRequest,
+    state: &PublicState,
+    live: Arc<Live>,
+) -> Result<Caller, Problem> {
+    let address = RequestContext::of(request).client_address;
+    state.limits.admit_address(address).map_err(limited)?;
+    // Read again: it borrows from the request. It was well-formed a moment ago.
+    let bearer = bearer_of(request, live.authenticator.parameters().token_bytes_max);
+    let Ok(Some(bearer)) = bearer else {
+        return Err(missing(request, state));
+    };
+    match live.authenticator.authenticate(bearer).await {
+        Ok(principal) => admit(request, state, Asker { principal, live }),
+        Err(error) => {
+            if matches!(error, AuthnError::Invalid(_)) {
+                state.limits.note_failure(address);
+            }
+            Err(unauthenticated(error, &state.broker.metrics))
+        }
+    }
+}
+
+fn missing(request: &HttpRequest, state: &PublicState) -> Problem {
+    let missing = Problem::new(Code::Unauthorized).challenge(MISSING_TOKEN);
+    unusable(request, state, missing)
+}
+
+/// An `Authorization` field that is no credential.
+fn unreadable(request: &HttpRequest, state: &PublicState, fault: CredentialFault) -> Problem {
+    let outcome = fault.reason();
+    let failures = &state.broker.metrics.authentication_failures;
+    failures.get_or_create(&Outcome { outcome }).inc();
+    let problem = match fault {
+        CredentialFault::Doubled => {
+            Problem::new(Code::AmbiguousCredentials).detail("Send one Authorization field.")
+        }
+        CredentialFault::Scheme | CredentialFault::TooLong | CredentialFault::Malformed => {
+            Problem::new(Code::Unauthorized)
+                .challenge(INVALID_TOKEN)
+                .because(fault)
+        }
+    };
+    unusable(request, state, problem)
+}
+
+/// A request without a credential that could be looked at counts against its address as well.
+fn unusable(request: &HttpRequest, state: &PublicState, problem: Problem) -> Problem {
+    let address = RequestContext::of(request).client_address;
+    match state.limits.admit_address(address) {
+        Ok(()) => problem,
+        Err(exceeded) => limited(exceeded),
+    }
+}
+
+fn admit(request: &HttpRequest, state: &PublicState, asker: Asker) -> Result<Caller, Problem> {
+    let (admitted, fields) = state.limits.admit_principal(&asker.principal);
+    if let Some(fields) = fields {
+        request.extensions_mut().insert(Rc::new(fields));
+    }
+    admitted.map_err(limited)?;
+    Ok(Caller { asker })
+}
+
+/// The one bearer credential of a request, from its `Authorization` field alone.
+fn bearer_of(
+    request: &HttpRequest,
+    token_bytes_max: usize,
+) -> Result<Option<Bearer<'_>>, CredentialFault> {
+    let values = request
+        .headers()
+        .get_all(header::AUTHORIZATION)
+        .map(HeaderValue::as_bytes);
+    match Credential::from_authorization(values, token_bytes_max) {
+        Ok(None) | Err(CredentialFault::Scheme) => Ok(None),
+        Ok(Some(Credential::Bearer(bearer))) => Ok(Some(bearer)),
+        Err(fault) => Err(fault),
+    }
+}
