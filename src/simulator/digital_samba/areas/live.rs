@@ -1,0 +1,83 @@
+//! Rooms that have somebody in them.
+
+use serde_json::{Value, json};
+
+use super::{Operation, Paging, ok};
+use crate::simulator::digital_samba::refusal::{Answer, Refusal};
+use crate::simulator::digital_samba::settings::shown_as;
+use crate::simulator::digital_samba::team::{Room, Team};
+use crate::simulator::exchange::Call;
+
+const MICROSECONDS: &str = "%Y-%m-%dT%H:%M:%S%.6fZ";
+
+#[derive(Clone, Copy)]
+enum Form {
+    Count,
+    People,
+}
+
+pub(super) fn route<'c>(call: &'c Call, path: &[&'c str]) -> Option<Operation<'c>> {
+    if call.method != "GET" {
+        return None;
+    }
+    Some(match *path {
+        ["rooms", "live"] => {
+            Operation::new("list_live_rooms", |team| list(team, call, Form::Count))
+        }
+        ["rooms", "live", "participants"] => {
+            Operation::new("list_live_rooms_participants", |team| {
+                list(team, call, Form::People)
+            })
+        }
+        ["rooms", room, "live"] => {
+            Operation::new("get_room_live", move |team| one(team, room, Form::Count))
+        }
+        ["rooms", room, "live", "participants"] => {
+            Operation::new("get_room_live_participants", move |team| {
+                one(team, room, Form::People)
+            })
+        }
+        _ => return None,
+    })
+}
+
+fn list(team: &Team, call: &Call, form: Form) -> Answer {
+    let live = team.rooms().filter(|room| room.is_live());
+    let items = live.map(|room| (room.id.clone(), shown(team, room, form)));
+    Paging::of(call)?.page(items.collect())?.with_number()
+}
+
+fn one(team: &Team, room: &str, form: Form) -> Answer {
+    let room = team.room(room).ok_or(Refusal::NotFound)?;
+    if !room.is_live() && team.variations.idle_room_not_found {
+        return Err(Refusal::NotFound);
+    }
+    ok(&shown(team, room, form))
+}
+
+fn shown(team: &Team, room: &Room, form: Form) -> Value {
+    let people = match form {
+        Form::Count => json!(room.present.len()),
+        Form::People => room
+            .present
+            .iter()
+            .map(|participant| {
+                json!({
+                    "id": participant.id,
+                    "external_id": participant.visitor.external_id,
+                    "name": participant.visitor.name,
+                    "role": participant.visitor.role,
+                    "join_time": shown_as(participant.joined_at, MICROSECONDS),
+                })
+            })
+            .collect(),
+    };
+    let started = room.is_live().then_some(room.session_started);
+    json!({
+        "id": room.id,
+        "external_id": room.text("external_id"),
+        "start_time": started.map(|at| shown_as(at, MICROSECONDS)),
+        "session_duration": started.map_or(0, |at| at.until(team.clock.now()).as_secs()),
+        "live_participants": people,
+    })
+}
