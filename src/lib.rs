@@ -1,0 +1,72 @@
+//! room-broker stands between a product and Digital Samba video rooms, and holds the developer key
+//! so that nobody else must. This page is its architecture, for whoever is about to change it.
+//!
+//! # The type chain
+//! Each type has private fields and exactly one maker, so that the order of checks cannot be got
+//! wrong: a token needs a room, a room token needs an admission, an admission needs a principal.
+//!
+//! ```text
+//! Credential --authn--> Principal --policy--> Admission --rooms--> Room --token--> RoomToken
+//! ```
+//!
+//! What is not verified is called `Unverified…`. Names and ids are parsed once at the edge into the
+//! newtypes of [`domain`]. Time is a parameter: [`clock`] is the one place that asks the machine.
+//!
+//! # Layers
+//! A module names itself and what is above it here, never what is below; a test holds this table
+//! against the code.
+//!
+//! | | module | purpose |
+//! |---|---|---|
+//! | 0 | [`domain`], [`clock`] | parsed names, ids, roles, patterns; time |
+//! | 1 | [`developer_key`], [`http_client`], [`metrics`], [`trace_context`] | the key; outbound HTTP; every metric in one table; W3C trace context |
+//! | 2 | [`rate_limit`] | one named limiter for each use |
+//! | 3 | [`authn`] | credential in, principal out |
+//! | 4 | [`policy`] | may this principal enter this room, as what? pure |
+//! | 5 | [`rooms`], [`audit`] | room key in, room out, found or created once; one line for each mint |
+//! | 6 | [`token`], [`digital_samba`] | the only signature of a room token; the upstream client |
+//! | 7 | [`join`] | the use case, readable on one screen |
+//! | 8 | [`http`] | thin handlers; `http::problem` alone turns failures into statuses |
+//! | 9 | [`telemetry`] | logs and traces |
+//! | 10 | [`settings`] | files and environment in, each component's own parameters out |
+//! | 11 | [`app`] | wiring, bind, run, reload, drain |
+//! | 12 | [`cli`] | the commands |
+//! | side | `simulator` | an honest Digital Samba and a small identity provider, for `dev` and tests: speaks HTTP, shares no type with the rest |
+//!
+//! # Where to look
+//! Who is it? [`authn`]. May they? [`policy`]. Which room? `rooms/directory.rs`. Which token?
+//! `token/mint.rs`. What may touch the key? [`developer_key`]. What can a client be told?
+//! [`http::problem`]. What can be configured? [`settings`] and `config/default.toml`.
+//!
+//! # What shapes the core
+//! - A join of a cached room by a bearer that was seen before calls nobody: it costs a hash, two
+//!   look-ups, one rule, one signature.
+//! - A creation runs in a task of its own, one for each room key, so that a caller who hangs up
+//!   cannot start a second one. Names are injective, so that two keys never share a room.
+//! - Upstream down is not our down (known rooms are served stale within a bound), and neither is an
+//!   identity provider (known keys serve within a bound; 503 is not 401).
+//! - Values that conditions read are built once, when a token is verified, and no span exists for a
+//!   request that is not sampled. The audit line is composed into bytes and written by a thread.
+//! - Everything that a caller can fill is bounded.
+
+pub mod app;
+pub mod audit;
+pub mod authn;
+pub mod cli;
+pub mod clock;
+pub mod developer_key;
+pub mod digital_samba;
+pub mod domain;
+pub mod http;
+pub mod http_client;
+pub mod join;
+pub mod metrics;
+pub mod policy;
+pub mod rate_limit;
+pub mod rooms;
+pub mod settings;
+#[cfg(feature = "simulator")]
+pub mod simulator;
+pub mod telemetry;
+pub mod token;
+pub mod trace_context;

@@ -1,0 +1,7 @@
+//! The `room-broker` program: see `room-broker --help`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    room_broker::cli::main()
+}
