@@ -1,0 +1,64 @@
+// Starts programs, waits for what they say, and ends each by its own id.
+
+import { spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+
+export const PROJECT = fileURLToPath(new URL("../../../", import.meta.url));
+export const BINARY = process.env.ROOM_BROKER ?? `${PROJECT}target/debug/room-broker`;
+
+const running = new Set();
+process.on("exit", () => running.forEach((child) => child.kill("SIGKILL")));
+for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(1));
+
+/** A program that runs until it is stopped. `ready` gives a value once its output says enough. */
+export async function start(command, args, { ready, env = {}, deadlineMs = 20_000 }) {
+  const child = spawn(command, args, {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, ...env },
+    cwd: PROJECT,
+  });
+  running.add(child);
+  const ended = new Promise((resolve) => child.once("exit", (code, signal) => resolve({ code, signal })));
+  ended.then(() => running.delete(child));
+  const handle = {
+    output: "",
+    ended,
+    async stop(signal = "SIGTERM") {
+      child.kill(signal);
+      return ended;
+    },
+    signal: (name) => child.kill(name),
+  };
+  const says = new Promise((resolve, reject) => {
+    const hear = (chunk) => {
+      handle.output += chunk;
+      const value = ready(handle.output);
+      if (value) resolve(value);
+    };
+    child.stdout.setEncoding("utf8").on("data", hear);
+    child.stderr.setEncoding("utf8").on("data", hear);
+    child.once("error", reject);
+    ended.then(({ code }) => reject(new Error(`${command} ended with ${code} before it was ready:\n${handle.output}`)));
+    setTimeout(
+      () => reject(new Error(`${command} was not ready within ${deadlineMs} ms:\n${handle.output}`)),
+      deadlineMs,
+    ).unref();
+  });
+  try {
+    return Object.assign(handle, { value: await says });
+  } catch (error) {
+    child.kill("SIGKILL");
+    throw error;
+  }
+}
+
+/** Asks again and again until the answer is truthy. */
+export async function until(what, ask, { deadlineMs = 20_000, everyMs = 25 } = {}) {
+  const deadline = performance.now() + deadlineMs;
+  for (;;) {
+    const answer = await ask();
+    if (answer) return answer;
+    if (performance.now() > deadline) throw new Error(`not within ${deadlineMs} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, everyMs));
+  }
+}
