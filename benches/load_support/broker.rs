@@ -1,0 +1,159 @@
+//! What the broker calls while it is measured, and the joins that are sent to it.
+
+use std::io::Write as _;
+use std::net::TcpListener;
+use std::time::Duration;
+
+use room_broker::clock::Clock;
+use room_broker::simulator::digital_samba::{self, DigitalSamba};
+use room_broker::simulator::identity_provider::{
+    self, Algorithm, Client, IdentityProvider, SigningKeys, User,
+};
+use serde_json::json;
+
+use super::client::Requests;
+
+/// Each signature algorithm with the scenario's name.
+pub(crate) const ALGORITHMS: [(Algorithm, &str); 3] = [
+    (
+        Algorithm::Rs256,
+        "join: room cached, RS256 bearer seen first",
+    ),
+    (
+        Algorithm::Es256,
+        "join: room cached, ES256 bearer seen first",
+    ),
+    (
+        Algorithm::EdDsa,
+        "join: room cached, EdDSA bearer seen first",
+    ),
+];
+
+/// Tokens signed for each round of each algorithm.
+const TOKENS: usize = 3_000;
+
+/// The simulated neighbours, and a configuration that names them.
+pub(crate) struct Beside {
+    _upstream: DigitalSamba,
+    provider: IdentityProvider,
+    configuration: tempfile::NamedTempFile,
+}
+
+impl Beside {
+    pub(crate) fn start() -> Self {
+        let listener = || TcpListener::bind("127.0.0.1:0").unwrap();
+        let upstream = digital_samba::start(digital_samba::Parameters {
+            listener: listener(),
+            clock: Clock::system(),
+            team_id: "0e8d7c6b-5a49-4382-9716-a5b4c3d2e1f0".to_owned(),
+            team_domain: "bench".to_owned(),
+            developer_key: "bench-developer-key-of-32-letters".to_owned(),
+            rooms_base: None,
+            rate_limit_per_minute: 1000,
+        })
+        .unwrap();
+        let provider = identity_provider::start(identity_provider::Parameters {
+            listener: listener(),
+            clock: Clock::system(),
+            audience: "bench".to_owned(),
+            introspection_client: Client {
+                id: "bench".to_owned(),
+                secret: "bench".to_owned(),
+            },
+            token_ttl: Duration::from_secs(3600),
+            keys: SigningKeys::generate().unwrap(),
+        })
+        .unwrap();
+        let mut configuration = tempfile::NamedTempFile::with_suffix(".toml").unwrap();
+        configuration
+            .write_all(text(upstream.base_url(), provider.issuer()).as_bytes())
+            .unwrap();
+        Self {
+            _upstream: upstream,
+            provider,
+            configuration,
+        }
+    }
+
+    pub(crate) fn configuration_path(&self) -> &str {
+        self.configuration.path().to_str().unwrap()
+    }
+}
+
+/// Policy with a condition, limits, metrics, request ids and the audit line, all on.
+fn text(upstream: &str, issuer: &str) -> String {
+    format!(
+        r#"
+[digital_samba]
+api_url = "{upstream}"
+team_domain = "bench"
+team_id = "0e8d7c6b-5a49-4382-9716-a5b4c3d2e1f0"
+developer_key = "bench-developer-key-of-32-letters"
+
+[authn]
+allow_http_loopback = true
+
+[[authn.issuers]]
+name = "bench"
+issuer = "{issuer}"
+audiences = ["bench"]
+algorithms = ["RS256", "ES256", "EdDSA"]
+
+[[policy.rules]]
+name = "teachers moderate their course"
+room = "course-{{course}}"
+when = '("teacher:" + room.course) in user.groups'
+role = "moderator"
+may_create = true
+
+[public]
+listen = "127.0.0.1:0"
+
+[ops]
+listen = "127.0.0.1:0"
+
+[http]
+workers = 1
+
+[limits]
+principal_per_minute = 10000000
+principal_burst = 1000000
+address_per_minute = 10000000
+address_burst = 1000000
+
+[audit]
+file = "/dev/null"
+
+[telemetry]
+log_level = "warn"
+"#
+    )
+}
+
+/// One join, again and again.
+pub(crate) fn seen(beside: &Beside) -> Requests {
+    Requests::repeated(request(
+        &beside.provider.token(User::Ada, Algorithm::Rs256).unwrap(),
+    ))
+}
+
+/// Joins whose bearer was never seen before; `round` makes them differ from those of other rounds.
+pub(crate) fn first_seen(beside: &Beside, algorithm: Algorithm, round: usize) -> Requests {
+    let kid = beside
+        .provider
+        .with_keys(|keys| keys.kid_for(algorithm))
+        .unwrap();
+    let tokens = (0..TOKENS).map(|number| {
+        let mut claims = beside.provider.claims(User::Ada);
+        claims["jti"] = json!(format!("{round}-{number}"));
+        request(&beside.provider.sign(&kid, &json!({}), &claims).unwrap())
+    });
+    Requests::once(tokens.collect())
+}
+
+fn request(token: &str) -> Vec<u8> {
+    format!(
+        "POST /v1/rooms/course-101/join HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {token}\r\nContent-Length: 0\r\n\r\n"
+    )
+    .into_bytes()
+}
