@@ -109,9 +109,9 @@ impl Authenticator {
 
     /// The principal of a bearer that was verified before, if that still holds. Never waits.
     pub fn authenticate_cached(&self, bearer: Bearer<'_>) -> Option<Arc<Principal>> {
-        let principal = self.verified.get(&TokenHash::of(bearer))?;
+        let verified = self.verified.get(&TokenHash::of(bearer))?;
         self.hits.inc();
-        Some(principal)
+        Some(Arc::clone(&verified.principal))
     }
 
     /// The principal of a bearer.
@@ -121,20 +121,17 @@ impl Authenticator {
     /// that cannot be told now.
     pub async fn authenticate(&self, bearer: Bearer<'_>) -> Result<Arc<Principal>, AuthnError> {
         let hash = TokenHash::of(bearer);
-        if let Some(principal) = self.verified.get(&hash) {
+        let verified = if let Some(verified) = self.verified.get(&hash) {
             self.hits.inc();
-            return Ok(principal);
-        }
-        self.misses.inc();
-        let verified = self.verify(bearer, hash).await?;
-        let principal = Arc::clone(&verified.principal);
-        if self.parameters.verified_tokens_max > 0 {
-            let bytes = bearer.as_str().len();
-            self.verified.insert(hash, verified, bytes);
-        }
-        Ok(principal)
+            verified
+        } else {
+            self.misses.inc();
+            self.verify(bearer, hash).await?
+        };
+        Ok(Arc::clone(&verified.principal))
     }
 
+    /// Verifies a bearer and remembers it.
     async fn verify(
         &self,
         bearer: Bearer<'_>,
@@ -146,14 +143,17 @@ impl Authenticator {
                 let issuer = token.claims().issuer();
                 let issuer = issuer.and_then(|issuer| self.issuers.get(issuer));
                 let issuer = issuer.ok_or(InvalidReason::Issuer)?;
-                match issuer.introspects_everything() {
-                    Some(introspection) => introspection.ask(bearer, hash).await,
-                    None => issuer.verify(token, &self.clock).await.map(Arc::new),
+                if let Some(introspection) = issuer.introspects_everything() {
+                    return introspection.ask(bearer, hash, &self.verified).await;
                 }
+                let verified = issuer.verify(token, &self.clock).await.map(Arc::new)?;
+                let bytes = bearer.as_str().len();
+                self.verified.insert(hash, Arc::clone(&verified), bytes);
+                Ok(verified)
             }
             TokenForm::Opaque => {
                 let introspection = self.opaque.as_ref().ok_or(InvalidReason::Malformed)?;
-                introspection.ask(bearer, hash).await
+                introspection.ask(bearer, hash, &self.verified).await
             }
             TokenForm::Encrypted => Err(InvalidReason::Encrypted.into()),
         }

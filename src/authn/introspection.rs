@@ -24,7 +24,7 @@ use super::jwt::VerifiedClaims;
 use super::key::Trust;
 use super::parameters::{IntrospectionParameters, IssuerParameters, Matches};
 use super::provider::{ExchangeError, ProviderClient};
-use super::verified::{TokenHash, Verified};
+use super::verified::{TokenHash, Verified, VerifiedTokens};
 
 /// Questions under way at once: beyond it callers are told to come back, or a flood of invented
 /// tokens would become a flood of questions.
@@ -83,16 +83,17 @@ impl Introspection {
         self.parameters.matches
     }
 
-    /// Asks, or waits for the same question under way.
-    pub(super) async fn ask(self: &Arc<Self>, bearer: Bearer<'_>, hash: TokenHash) -> Answer {
-        if let Some((until, reason)) = self.refused.get(&hash)
-            && self.clock.monotonic() < until
-        {
-            return Err(reason.into());
-        }
-        let mut answer = self
-            .question(bearer, hash)
-            .ok_or_else(|| self.unavailable())?;
+    /// Asks, or waits for the same question under way. What is found out goes into `remembered`.
+    pub(super) async fn ask(
+        self: &Arc<Self>,
+        bearer: Bearer<'_>,
+        hash: TokenHash,
+        remembered: &VerifiedTokens,
+    ) -> Answer {
+        let mut answer = match self.question(bearer, hash, remembered) {
+            Ok(question) => question,
+            Err(known) => return known,
+        };
         match answer.wait_for(Option::is_some).await {
             Ok(answer) => answer.clone().unwrap_or_else(|| Err(self.unavailable())),
             Err(_the_task_is_gone) => Err(self.unavailable()),
@@ -101,33 +102,55 @@ impl Introspection {
 
     /// The question under way, or a new one in a task of its own, so that a caller who hangs up
     /// does not end it for the others.
+    ///
+    /// # Errors
+    /// The answer, where none needs to be asked for.
     fn question(
         self: &Arc<Self>,
         bearer: Bearer<'_>,
         hash: TokenHash,
-    ) -> Option<watch::Receiver<Option<Answer>>> {
+        remembered: &VerifiedTokens,
+    ) -> Result<watch::Receiver<Option<Answer>>, Answer> {
         let mut in_flight = self.lock();
         if let Some(running) = in_flight.get(&hash)
             && running.has_changed().is_ok()
         {
-            return Some(running.clone());
+            return Ok(running.clone());
+        }
+        // Looked for under the lock: a question is remembered before it leaves the list, so that
+        // whoever finds it on neither is the first to ask.
+        if let Some(known) = self.known(&hash, remembered) {
+            return Err(known);
         }
         if in_flight.len() >= IN_FLIGHT_MAX {
-            return None;
+            return Err(Err(self.unavailable()));
         }
         let (landing, running) = watch::channel(None);
         in_flight.insert(hash, running.clone());
         drop(in_flight);
         let asker = Arc::clone(self);
         let token = SecretString::from(bearer.as_str());
+        let remembered = remembered.clone();
         let flight = async move {
             let answer = asker.answer(&token, hash).await;
+            if let Ok(verified) = &answer {
+                let bytes = token.expose_secret().len();
+                remembered.insert(hash, Arc::clone(verified), bytes);
+            }
             asker.lock().remove(&hash);
             landing.send_replace(Some(answer));
         };
         // In the span of the request that caused it.
         tokio::spawn(flight.in_current_span());
-        Some(running)
+        Ok(running)
+    }
+
+    fn known(&self, hash: &TokenHash, remembered: &VerifiedTokens) -> Option<Answer> {
+        if let Some(verified) = remembered.get(hash) {
+            return Some(Ok(verified));
+        }
+        let (until, reason) = self.refused.get(hash)?;
+        (self.clock.monotonic() < until).then(|| Err(reason.into()))
     }
 
     async fn answer(&self, token: &SecretString, hash: TokenHash) -> Answer {
