@@ -1,9 +1,12 @@
 //! The API's areas, one file each. Literal paths come before those with parameters: both in
 //! this list and within a file.
 
+mod filters;
 mod live;
+pub(super) mod participants;
 pub(super) mod roles;
 pub(super) mod rooms;
+mod sessions;
 mod team_defaults;
 mod token;
 
@@ -33,6 +36,8 @@ pub(super) fn route<'c>(call: &'c Call, path: &[&'c str]) -> Option<Operation<'c
     team_defaults::route(call, path)
         .or_else(|| live::route(call, path))
         .or_else(|| roles::route(call, path))
+        .or_else(|| participants::route(call, path))
+        .or_else(|| sessions::route(call, path))
         .or_else(|| token::route(call, path))
         .or_else(|| rooms::route(call, path))
 }
@@ -44,6 +49,21 @@ fn body_of(call: &Call) -> Result<Map<String, Value>, Refusal> {
 #[expect(clippy::unnecessary_wraps, reason = "the last word of most operations")]
 fn ok(body: &Value) -> Answer {
     Ok(Reply::json(200, body))
+}
+
+/// What an action answers: nothing that could be read.
+#[expect(clippy::unnecessary_wraps, reason = "the last word of every action")]
+fn done() -> Answer {
+    Ok(Reply::new(200, "text/plain; charset=utf-8", Vec::new()))
+}
+
+/// A switch in a body; off when it is not there.
+fn flag(body: &Map<String, Value>, name: &str) -> Result<bool, Refusal> {
+    match body.get(name) {
+        None | Some(Value::Null) => Ok(false),
+        Some(Value::Bool(on)) => Ok(*on),
+        Some(_) => Err(Refusal::field(name, "field must be true or false")),
+    }
 }
 
 /// What part of a list is asked for.
