@@ -2,15 +2,14 @@
 //! the catalogue's operation ids) and the page behind every room's address.
 
 mod areas;
-#[expect(dead_code, reason = "statistics, which come next, count with it")]
 mod belongings;
 mod credentials;
 mod entry;
+mod files;
+mod happenings;
 mod page;
-#[expect(dead_code, reason = "statistics, which come next, count with it")]
 mod participants;
 mod refusal;
-#[expect(dead_code, reason = "statistics, which come next, count with it")]
 mod sessions;
 mod settings;
 mod team;
@@ -29,6 +28,7 @@ use areas::Operation;
 use refusal::Refusal;
 use team::Team;
 
+pub use happenings::{Bookmark, Speech};
 pub use participants::{Join, Visitor};
 pub use team::{RoomFacts, Variations};
 
@@ -132,6 +132,16 @@ impl DigitalSamba {
         self.upstream.team().leave(participant)
     }
 
+    /// A participant says something; whether it was written down.
+    pub fn say(&self, participant: &str, speech: Speech) -> bool {
+        self.upstream.team().say(participant, speech)
+    }
+
+    /// Marks this moment of a room's running recording; whether there is one.
+    pub fn bookmark(&self, room: &str, bookmark: Bookmark) -> bool {
+        self.upstream.team().bookmark(room, bookmark)
+    }
+
     /// Everybody leaves a room. Its session waits for them a while.
     pub fn empty_room(&self, room: &str) {
         self.upstream.team().empty(room);
@@ -219,6 +229,10 @@ impl Service for Upstream {
                 operation: "room_page",
                 act: Box::new(move || page::show(&mut self.team(), room, call.query("token"))),
             }),
+            ("GET", &["files", id]) => Some(Route {
+                operation: "download_file",
+                act: Box::new(move || self.team().file(id, call)),
+            }),
             ("POST", &[room, "leave"]) => Some(Route {
                 operation: "leave_room_page",
                 act: Box::new(move || page::leave(&mut self.team(), room, &call.form())),
@@ -257,7 +271,7 @@ impl Service for Upstream {
                 }
                 Err(_) => false,
             },
-            _ => return None,
+            _ => return self.team().happen(call, path),
         };
         Some(Reply::empty(if found { 204 } else { 404 }))
     }

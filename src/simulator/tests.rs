@@ -3,8 +3,13 @@
 mod digital_samba;
 mod faults;
 mod identity_provider;
+mod in_the_room;
+mod operations;
+mod recordings;
 mod room_page;
 mod sessions;
+mod statistics;
+mod transcripts;
 
 use std::net::TcpListener;
 use std::time::Duration;

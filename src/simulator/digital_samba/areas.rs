@@ -4,11 +4,16 @@
 mod filters;
 mod live;
 pub(super) mod participants;
+pub(super) mod phone;
+pub(super) mod recordings;
+pub(super) mod restreamers;
 pub(super) mod roles;
 pub(super) mod rooms;
 mod sessions;
+mod statistics;
 mod team_defaults;
 mod token;
+pub(super) mod transcripts;
 
 use serde_json::{Map, Value, json};
 
@@ -36,6 +41,11 @@ pub(super) fn route<'c>(call: &'c Call, path: &[&'c str]) -> Option<Operation<'c
     team_defaults::route(call, path)
         .or_else(|| live::route(call, path))
         .or_else(|| roles::route(call, path))
+        .or_else(|| recordings::route(call, path))
+        .or_else(|| transcripts::route(call, path))
+        .or_else(|| phone::route(call, path))
+        .or_else(|| restreamers::route(call, path))
+        .or_else(|| statistics::route(call, path))
         .or_else(|| participants::route(call, path))
         .or_else(|| sessions::route(call, path))
         .or_else(|| token::route(call, path))
@@ -75,6 +85,15 @@ struct Paging {
 }
 
 impl Paging {
+    /// For lists that do not know `after`: it is ignored.
+    fn without_after(call: &Call) -> Result<Self, Refusal> {
+        let paging = Self::of(call)?;
+        Ok(Self {
+            after: None,
+            ..paging
+        })
+    }
+
     fn of(call: &Call) -> Result<Self, Refusal> {
         let limit = number(call, "limit", 100)?;
         if !(1..=100).contains(&limit) {
