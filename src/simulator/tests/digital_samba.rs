@@ -366,6 +366,10 @@ async fn new_rooms_inherit_the_teams_defaults() {
     let (status, changed) = team.patch("/api/v1/", change).await;
     assert_eq!((status, &changed["session_length"]), (200, &json!(45)));
     assert_eq!(team.room("clinic").await["session_length"], 45);
+    let helper = json!({ "name": "helper", "display_name": "Helpers", "permissions": {} });
+    assert_eq!(team.post("/api/v1/roles", helper).await.0, 200);
+    let (_, room) = team.post("/api/v1/rooms", json!({})).await;
+    assert_eq!(room["roles"].as_array().unwrap().len(), 4);
     for (wrong, field) in [
         (json!({ "domain": "api" }), "domain"),
         (json!({ "roles": ["ghost"] }), "roles.0"),

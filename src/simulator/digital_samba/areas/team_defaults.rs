@@ -56,16 +56,16 @@ fn update(team: &mut Team, body: &Map<String, Value>) -> Answer {
     }
     let roles = roles_of(team, body, &mut faulty);
     let default_role = default_role_of(team, body, &mut faulty);
-    let roles = roles.unwrap_or_else(|| team.inherited_roles());
+    let offered = roles.clone().unwrap_or_else(|| team.inherited_roles());
     if default_role
         .as_ref()
-        .is_some_and(|role| !roles.contains(role))
+        .is_some_and(|role| !offered.contains(role))
     {
         faulty.add("default_role", "is not one of the roles");
     }
     faulty.check()?;
     team.settings.extend(changes);
-    team.default_roles = roles;
+    team.default_roles = roles.unwrap_or_else(|| team.default_roles.clone());
     team.default_role = default_role.or_else(|| team.default_role.clone());
     ok(&shown(team))
 }
