@@ -1,11 +1,19 @@
 //! The API's areas, one file each. Literal paths come before those with parameters: both in
 //! this list and within a file.
 
+mod filters;
 mod live;
+pub(super) mod participants;
+pub(super) mod phone;
+pub(super) mod recordings;
+pub(super) mod restreamers;
 pub(super) mod roles;
 pub(super) mod rooms;
+mod sessions;
+mod statistics;
 mod team_defaults;
 mod token;
+pub(super) mod transcripts;
 
 use serde_json::{Map, Value, json};
 
@@ -33,6 +41,13 @@ pub(super) fn route<'c>(call: &'c Call, path: &[&'c str]) -> Option<Operation<'c
     team_defaults::route(call, path)
         .or_else(|| live::route(call, path))
         .or_else(|| roles::route(call, path))
+        .or_else(|| recordings::route(call, path))
+        .or_else(|| transcripts::route(call, path))
+        .or_else(|| phone::route(call, path))
+        .or_else(|| restreamers::route(call, path))
+        .or_else(|| statistics::route(call, path))
+        .or_else(|| participants::route(call, path))
+        .or_else(|| sessions::route(call, path))
         .or_else(|| token::route(call, path))
         .or_else(|| rooms::route(call, path))
 }
@@ -46,6 +61,21 @@ fn ok(body: &Value) -> Answer {
     Ok(Reply::json(200, body))
 }
 
+/// What an action answers: nothing that could be read.
+#[expect(clippy::unnecessary_wraps, reason = "the last word of every action")]
+fn done() -> Answer {
+    Ok(Reply::new(200, "text/plain; charset=utf-8", Vec::new()))
+}
+
+/// A switch in a body; off when it is not there.
+fn flag(body: &Map<String, Value>, name: &str) -> Result<bool, Refusal> {
+    match body.get(name) {
+        None | Some(Value::Null) => Ok(false),
+        Some(Value::Bool(on)) => Ok(*on),
+        Some(_) => Err(Refusal::field(name, "field must be true or false")),
+    }
+}
+
 /// What part of a list is asked for.
 struct Paging {
     limit: usize,
@@ -55,6 +85,15 @@ struct Paging {
 }
 
 impl Paging {
+    /// For lists that do not know `after`: it is ignored.
+    fn without_after(call: &Call) -> Result<Self, Refusal> {
+        let paging = Self::of(call)?;
+        Ok(Self {
+            after: None,
+            ..paging
+        })
+    }
+
     fn of(call: &Call) -> Result<Self, Refusal> {
         let limit = number(call, "limit", 100)?;
         if !(1..=100).contains(&limit) {
