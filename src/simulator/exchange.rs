@@ -81,6 +81,11 @@ impl Call {
         serde_json::from_slice(&self.body)
     }
 
+    /// The body as it came.
+    pub(super) fn body(&self) -> &Bytes {
+        &self.body
+    }
+
     /// The fields of a form in the body.
     pub(super) fn form(&self) -> Vec<(String, String)> {
         url::form_urlencoded::parse(&self.body)

@@ -3,7 +3,10 @@
 mod digital_samba;
 mod faults;
 mod identity_provider;
+mod libraries;
+mod roles;
 mod room_page;
+mod webhooks;
 
 use std::net::TcpListener;
 use std::time::Duration;

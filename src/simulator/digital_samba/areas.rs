@@ -1,11 +1,13 @@
 //! The API's areas, one file each. Literal paths come before those with parameters: both in
 //! this list and within a file.
 
+pub(super) mod libraries;
 mod live;
 pub(super) mod roles;
 pub(super) mod rooms;
 mod team_defaults;
 mod token;
+pub(super) mod webhooks;
 
 use serde_json::{Map, Value, json};
 
@@ -34,6 +36,8 @@ pub(super) fn route<'c>(call: &'c Call, path: &[&'c str]) -> Option<Operation<'c
         .or_else(|| live::route(call, path))
         .or_else(|| roles::route(call, path))
         .or_else(|| token::route(call, path))
+        .or_else(|| webhooks::route(call, path))
+        .or_else(|| libraries::route(call, path))
         .or_else(|| rooms::route(call, path))
 }
 
@@ -104,9 +108,17 @@ impl Page {
         ok(&json!({ "total_count": self.total, "data": self.data }))
     }
 
-    /// Some lists count in text.
-    fn with_text(self) -> Answer {
+    /// Some lists count in text, unless the team varies that.
+    fn counted(self, team: &Team) -> Answer {
+        if team.variations.total_count_as_number {
+            return self.with_number();
+        }
         ok(&json!({ "total_count": self.total.to_string(), "data": self.data }))
+    }
+
+    /// One list is nothing but its items.
+    fn bare(self) -> Answer {
+        ok(&Value::Array(self.data))
     }
 }
 

@@ -15,10 +15,14 @@ pub(super) type Answer = Result<Reply, Refusal>;
 pub(super) enum Refusal {
     Unauthenticated,
     NotFound,
-    TooManyCalls { retry_after_s: u64 },
+    TooManyCalls {
+        retry_after_s: u64,
+    },
     Malformed,
     Invalid(Faulty),
     LiveResources,
+    /// Understood, well formed, and not possible as things stand.
+    Unprocessable(&'static str),
 }
 
 /// The fields that are wrong, with what is wrong about each.
@@ -56,7 +60,7 @@ impl Refusal {
             Self::NotFound => 404,
             Self::TooManyCalls { .. } => 429,
             Self::Malformed => 400,
-            Self::Invalid(_) | Self::LiveResources => 422,
+            Self::Invalid(_) | Self::LiveResources | Self::Unprocessable(_) => 422,
         };
         let body = self.body();
         let reply = match (in_json, body.get("message").and_then(Value::as_str)) {
@@ -71,7 +75,8 @@ impl Refusal {
             | Self::NotFound
             | Self::Malformed
             | Self::Invalid(_)
-            | Self::LiveResources => reply,
+            | Self::LiveResources
+            | Self::Unprocessable(_) => reply,
         }
     }
 
@@ -94,6 +99,7 @@ impl Refusal {
                 "errors": errors,
             }),
             Self::LiveResources => json!({ "message": "Cannot delete resources of a live room." }),
+            Self::Unprocessable(message) => json!({ "message": message }),
         }
     }
 }

@@ -8,7 +8,9 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::Parameters;
-use super::areas::roles::{Role, presets};
+use super::areas::libraries::Libraries;
+use super::areas::roles::{Role, Roles, presets};
+use super::areas::webhooks::Webhooks;
 use super::credentials::Window;
 use super::participants::{Join, Participant};
 use super::settings::{Place, Settings, date_time, shown};
@@ -62,7 +64,13 @@ pub(super) struct Team {
     pub(super) variations: Variations,
     pub(super) table: Settings,
     pub(super) settings: Map<String, Value>,
-    pub(super) roles: Vec<Role>,
+    pub(super) roles: Roles,
+    pub(super) webhooks: Webhooks,
+    pub(super) libraries: Libraries,
+    /// What the addresses of stored files start with.
+    pub(super) storage_base: String,
+    /// Signs links to stored files.
+    pub(super) storage_key: String,
     pub(super) joins: Vec<Join>,
     pub(super) window: Window,
     pub(super) rate_limit_per_minute: u32,
@@ -85,7 +93,11 @@ impl Team {
             variations: Variations::default(),
             table: Settings::load()?,
             settings: Map::new(),
-            roles: Vec::new(),
+            roles: Roles::default(),
+            webhooks: Webhooks::default(),
+            libraries: Libraries::default(),
+            storage_base: base_url.to_owned(),
+            storage_key: Uuid::new_v4().to_string(),
             joins: Vec::new(),
             window: Window::default(),
             rate_limit_per_minute: parameters.rate_limit_per_minute,
@@ -106,6 +118,8 @@ impl Team {
         self.window = Window::default();
         self.variations = Variations::default();
         self.roles = presets(self.clock.now());
+        self.webhooks = Webhooks::default();
+        self.libraries = Libraries::default();
         self.settings = self.table.defaults(Place::Team);
         self.settings
             .insert("domain".to_owned(), json!(self.domain));
@@ -114,6 +128,11 @@ impl Team {
     /// The rooms in order of creation.
     pub(super) fn rooms(&self) -> impl DoubleEndedIterator<Item = &Room> {
         self.rooms.values()
+    }
+
+    /// The rooms, to change what does not name them.
+    pub(super) fn rooms_mut(&mut self) -> impl Iterator<Item = &mut Room> {
+        self.rooms.values_mut()
     }
 
     /// A room by id or `friendly_url`. Upper and lower case are the same name, as in most

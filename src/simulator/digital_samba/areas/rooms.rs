@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::{Operation, Paging, body_of, ok};
+use super::{Operation, Paging, body_of, libraries, ok, webhooks};
 use crate::simulator::digital_samba::refusal::{Answer, Faulty, Refusal};
 use crate::simulator::digital_samba::settings::{Place, date_time};
 use crate::simulator::digital_samba::team::{Room, Team};
@@ -92,12 +92,7 @@ fn list(team: &Team, call: &Call) -> Answer {
     if let Some(room) = paging.after.as_ref().and_then(|name| team.room(name)) {
         paging.after = Some(room.id.clone());
     }
-    let page = paging.page(items.collect())?;
-    if team.variations.total_count_as_number {
-        page.with_number()
-    } else {
-        page.with_text()
-    }
+    paging.page(items.collect())?.counted(team)
 }
 
 fn read(team: &Team, room: &str) -> Answer {
@@ -179,6 +174,8 @@ fn check_names_and_times(
             faulty.add("friendly_url", "has already been taken");
         }
     }
+    libraries::check_named(team, asked, faulty);
+    webhooks::check_named(team, asked, faulty);
     let expires_at = asked.get("expires_at").and_then(Value::as_str);
     if expires_at
         .and_then(date_time)
