@@ -6,6 +6,7 @@ mod identity_provider;
 mod libraries;
 mod roles;
 mod room_page;
+mod sessions;
 mod webhooks;
 
 use std::net::TcpListener;
@@ -14,7 +15,7 @@ use std::time::Duration;
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 
-use super::digital_samba::{self as upstream, DigitalSamba};
+use super::digital_samba::{self as upstream, DigitalSamba, Visitor};
 use crate::clock::{Clock, ManualClock, UnixTime};
 use crate::http_client::{HttpClientParameters, Proxies, http_client};
 
@@ -104,6 +105,14 @@ impl Team {
         let address = format!("{}{path}", self.samba.base_url());
         let response = self.client.get(address).send().await.unwrap();
         (response.status().as_u16(), response.text().await.unwrap())
+    }
+}
+
+fn visitor(external_id: &str, role: &str) -> Visitor {
+    Visitor {
+        external_id: Some(external_id.to_owned()),
+        role: role.to_owned(),
+        ..Visitor::default()
     }
 }
 

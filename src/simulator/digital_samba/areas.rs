@@ -1,10 +1,13 @@
 //! The API's areas, one file each. Literal paths come before those with parameters: both in
 //! this list and within a file.
 
+mod filters;
 pub(super) mod libraries;
 mod live;
+pub(super) mod participants;
 pub(super) mod roles;
 pub(super) mod rooms;
+mod sessions;
 mod team_defaults;
 mod token;
 pub(super) mod webhooks;
@@ -35,6 +38,8 @@ pub(super) fn route<'c>(call: &'c Call, path: &[&'c str]) -> Option<Operation<'c
     team_defaults::route(call, path)
         .or_else(|| live::route(call, path))
         .or_else(|| roles::route(call, path))
+        .or_else(|| participants::route(call, path))
+        .or_else(|| sessions::route(call, path))
         .or_else(|| token::route(call, path))
         .or_else(|| webhooks::route(call, path))
         .or_else(|| libraries::route(call, path))
@@ -48,6 +53,21 @@ fn body_of(call: &Call) -> Result<Map<String, Value>, Refusal> {
 #[expect(clippy::unnecessary_wraps, reason = "the last word of most operations")]
 fn ok(body: &Value) -> Answer {
     Ok(Reply::json(200, body))
+}
+
+/// What an action answers: nothing that could be read.
+#[expect(clippy::unnecessary_wraps, reason = "the last word of every action")]
+fn done() -> Answer {
+    Ok(Reply::new(200, "text/plain; charset=utf-8", Vec::new()))
+}
+
+/// A switch in a body; off when it is not there.
+fn flag(body: &Map<String, Value>, name: &str) -> Result<bool, Refusal> {
+    match body.get(name) {
+        None | Some(Value::Null) => Ok(false),
+        Some(Value::Bool(on)) => Ok(*on),
+        Some(_) => Err(Refusal::field(name, "field must be true or false")),
+    }
 }
 
 /// What part of a list is asked for.
@@ -108,11 +128,8 @@ impl Page {
         ok(&json!({ "total_count": self.total, "data": self.data }))
     }
 
-    /// Some lists count in text, unless the team varies that.
-    fn counted(self, team: &Team) -> Answer {
-        if team.variations.total_count_as_number {
-            return self.with_number();
-        }
+    /// Some lists count in text.
+    fn with_text(self) -> Answer {
         ok(&json!({ "total_count": self.total.to_string(), "data": self.data }))
     }
 

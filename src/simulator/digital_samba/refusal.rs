@@ -23,6 +23,7 @@ pub(super) enum Refusal {
     LiveResources,
     /// Understood, well formed, and not possible as things stand.
     Unprocessable(&'static str),
+    Conflict(&'static str),
 }
 
 /// The fields that are wrong, with what is wrong about each.
@@ -60,6 +61,7 @@ impl Refusal {
             Self::NotFound => 404,
             Self::TooManyCalls { .. } => 429,
             Self::Malformed => 400,
+            Self::Conflict(_) => 409,
             Self::Invalid(_) | Self::LiveResources | Self::Unprocessable(_) => 422,
         };
         let body = self.body();
@@ -76,7 +78,8 @@ impl Refusal {
             | Self::Malformed
             | Self::Invalid(_)
             | Self::LiveResources
-            | Self::Unprocessable(_) => reply,
+            | Self::Unprocessable(_)
+            | Self::Conflict(_) => reply,
         }
     }
 
@@ -99,7 +102,7 @@ impl Refusal {
                 "errors": errors,
             }),
             Self::LiveResources => json!({ "message": "Cannot delete resources of a live room." }),
-            Self::Unprocessable(message) => json!({ "message": message }),
+            Self::Unprocessable(message) | Self::Conflict(message) => json!({ "message": message }),
         }
     }
 }

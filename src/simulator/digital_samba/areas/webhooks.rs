@@ -81,7 +81,7 @@ fn list(team: &Team, call: &Call) -> Answer {
         }
         (webhook.id.clone(), item)
     });
-    Paging::of(call)?.page(items.collect())?.counted(team)
+    Paging::of(call)?.page(items.collect())?.with_text()
 }
 
 fn create(team: &mut Team, body: &Map<String, Value>) -> Answer {
