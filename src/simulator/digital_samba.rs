@@ -275,7 +275,12 @@ impl Service for Upstream {
                 }
                 Err(_) => false,
             },
-            _ => return None,
+            _ => {
+                let team = &mut self.team();
+                let variations = team.variations;
+                let staged = areas::staged::act(team, call, path)?;
+                return Some(staged.unwrap_or_else(|refusal| refusal.reply(true, variations)));
+            }
         };
         Some(Reply::empty(if found { 204 } else { 404 }))
     }

@@ -1,13 +1,22 @@
 //! The API's areas, one file each. Literal paths come before those with parameters: both in
 //! this list and within a file.
 
+mod author;
+mod ballots;
+pub(super) mod chat;
+mod export;
 mod filters;
+mod import;
 pub(super) mod libraries;
 mod live;
 pub(super) mod participants;
+pub(super) mod polls;
+pub(super) mod questions;
+pub(super) mod quizzes;
 pub(super) mod roles;
 pub(super) mod rooms;
 mod sessions;
+pub(super) mod staged;
 mod team_defaults;
 mod token;
 pub(super) mod webhooks;
@@ -43,6 +52,10 @@ pub(super) fn route<'c>(call: &'c Call, path: &[&'c str]) -> Option<Operation<'c
         .or_else(|| token::route(call, path))
         .or_else(|| webhooks::route(call, path))
         .or_else(|| libraries::route(call, path))
+        .or_else(|| chat::route(call, path))
+        .or_else(|| questions::route(call, path))
+        .or_else(|| polls::route(call, path))
+        .or_else(|| quizzes::route(call, path))
         .or_else(|| rooms::route(call, path))
 }
 

@@ -1,7 +1,7 @@
 //! What hangs on rooms and sessions: the one seam through which an end or a deletion reaches
 //! every area, and through which statistics count what the areas hold.
 
-use super::areas::participants;
+use super::areas::{chat, libraries, participants, polls, questions, quizzes};
 use super::team::Team;
 use crate::clock::UnixTime;
 
@@ -70,10 +70,11 @@ impl Belonging {
 /// Everything that hangs on rooms and sessions, one line for each.
 pub(super) const BELONGINGS: &[Belonging] = &[
     participants::HISTORY,
-    Belonging::resource("chat", "delete_session_chat"),
-    Belonging::resource("questions", "delete_session_questions"),
-    Belonging::resource("polls", "delete_session_polls"),
-    Belonging::resource("quizzes", "delete_session_quizzes"),
+    chat::BELONGING,
+    questions::BELONGING,
+    libraries::BELONGING,
+    polls::BELONGING,
+    quizzes::BELONGING,
 ];
 
 impl Team {

@@ -7,7 +7,7 @@ pub(super) trait Kept {
     fn id(&self) -> &str;
 }
 
-/// Up to `MAX` things. A full shelf refuses: what callers created does not vanish by itself.
+/// Up to `MAX` things. Of a full shelf the caller chooses: refuse, or forget the oldest.
 pub(super) struct Shelf<T, const MAX: usize>(Vec<T>);
 
 impl<T, const MAX: usize> Default for Shelf<T, MAX> {
@@ -24,17 +24,20 @@ impl<T, const MAX: usize> FromIterator<T> for Shelf<T, MAX> {
 }
 
 impl<T: Kept, const MAX: usize> Shelf<T, MAX> {
+    /// For what callers made to stay: a full shelf refuses.
     pub(super) fn add(&mut self, thing: T) -> Result<(), Refusal> {
-        self.extend(vec![thing])
-    }
-
-    /// Adds all or, when there is no room for all, nothing.
-    pub(super) fn extend(&mut self, things: Vec<T>) -> Result<(), Refusal> {
-        if self.0.len() + things.len() > MAX {
+        if self.0.len() >= MAX {
             return Err(Refusal::Unprocessable("The team has too many of these."));
         }
-        self.0.extend(things);
+        self.0.push(thing);
         Ok(())
+    }
+
+    /// For what meetings leave behind: of a full shelf the oldest are forgotten.
+    pub(super) fn push(&mut self, thing: T) {
+        let excess = (self.0.len() + 1).saturating_sub(MAX);
+        self.0.drain(..excess);
+        self.0.push(thing);
     }
 
     pub(super) fn get(&self, id: &str) -> Option<&T> {

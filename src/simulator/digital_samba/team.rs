@@ -8,7 +8,11 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::Parameters;
+use super::areas::chat::Chat;
 use super::areas::libraries::Libraries;
+use super::areas::polls::Polls;
+use super::areas::questions::Questions;
+use super::areas::quizzes::Quizzes;
 use super::areas::roles::{Role, Roles, presets};
 use super::areas::webhooks::Webhooks;
 use super::belongings::Kind;
@@ -71,6 +75,10 @@ pub(super) struct Team {
     pub(super) roles: Roles,
     pub(super) webhooks: Webhooks,
     pub(super) libraries: Libraries,
+    pub(super) chat: Chat,
+    pub(super) questions: Questions,
+    pub(super) polls: Polls,
+    pub(super) quizzes: Quizzes,
     /// What the addresses of stored files start with.
     pub(super) storage_base: String,
     /// Signs links to stored files.
@@ -103,6 +111,10 @@ impl Team {
             roles: Roles::default(),
             webhooks: Webhooks::default(),
             libraries: Libraries::default(),
+            chat: Chat::default(),
+            questions: Questions::default(),
+            polls: Polls::default(),
+            quizzes: Quizzes::default(),
             storage_base: base_url.to_owned(),
             storage_key: Uuid::new_v4().to_string(),
             joins: Vec::new(),
@@ -131,6 +143,10 @@ impl Team {
         self.roles = presets(self.clock.now());
         self.webhooks = Webhooks::default();
         self.libraries = Libraries::default();
+        self.chat = Chat::default();
+        self.questions = Questions::default();
+        self.polls = Polls::default();
+        self.quizzes = Quizzes::default();
         self.settings = self.table.defaults(Place::Team);
         self.settings
             .insert("domain".to_owned(), json!(self.domain));

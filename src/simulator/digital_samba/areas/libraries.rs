@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::{Operation, Paging, body_of, ok};
 use crate::clock::UnixTime;
+use crate::simulator::digital_samba::belongings::{Belonging, Kind};
 use crate::simulator::digital_samba::fields::{Fields, LONG, SOME};
 use crate::simulator::digital_samba::refusal::{Answer, Faulty, Refusal};
 use crate::simulator::digital_samba::settings::shown;
@@ -25,6 +26,17 @@ pub(in crate::simulator::digital_samba) struct Libraries {
     folders: Shelf<folders::Folder, 2_000>,
     files: Shelf<files::File, 10_000>,
 }
+
+/// A room's library goes with it only if that is asked for.
+pub(in crate::simulator::digital_samba) const BELONGING: Belonging = Belonging {
+    forget_room: |team, room| {
+        let named = team.room(room).and_then(|room| room.text("library_id"));
+        if let Some(library) = named.map(str::to_owned) {
+            forget(team, &library);
+        }
+    },
+    ..Belonging::new("library", Kind::Library)
+};
 
 struct Library {
     id: String,
@@ -67,7 +79,7 @@ pub(super) fn route<'c>(call: &'c Call, path: &[&'c str]) -> Option<Operation<'c
 }
 
 /// Takes a library away with all that is in it, also from the rooms and defaults that name it.
-pub(in crate::simulator::digital_samba) fn forget(team: &mut Team, id: &str) {
+fn forget(team: &mut Team, id: &str) {
     let libraries = &mut team.libraries;
     libraries.all.remove(id);
     libraries.folders.retain(|folder| folder.library_id != id);
