@@ -1,6 +1,7 @@
 //! Both services over real HTTP.
 
 mod chat;
+mod content;
 mod digital_samba;
 mod faults;
 mod identity_provider;
@@ -134,6 +135,10 @@ impl Team {
 
     /// Sends a file in a form.
     async fn upload(&self, path: &str, field: &str, name: &str, file: &[u8]) -> (u16, Value) {
+        told(self.send_file(path, field, name, file).await).await
+    }
+
+    async fn send_file(&self, path: &str, field: &str, name: &str, file: &[u8]) -> Response {
         let head = format!(
             "--frontier\r\ncontent-disposition: form-data; name=\"{field}\"; \
              filename=\"{name}\"\r\ncontent-type: text/csv\r\n\r\n"
@@ -143,7 +148,7 @@ impl Team {
             .request(Method::POST, path)
             .header("content-type", "multipart/form-data; boundary=frontier")
             .body(form);
-        told(request.send().await.unwrap()).await
+        request.send().await.unwrap()
     }
 }
 
