@@ -133,9 +133,10 @@ async fn results_come_by_session_and_name_voters_unless_the_poll_is_anonymous() 
         let odd = json!({ "participant": { "id": ada["id"] }, "choices": ["Anatomy"] });
         assert_eq!(team.post(&vote, odd).await.0, 422);
 
-        let voters = match anonymous {
-            true => json!([]),
-            false => json!([{ "id": ada["id"], "name": "Ada" }]),
+        let voters = if anonymous {
+            json!([])
+        } else {
+            json!([{ "id": ada["id"], "name": "Ada" }])
         };
         let mut result = json!({
             "id": made["id"],

@@ -182,9 +182,10 @@ async fn a_live_answer_ends_with_the_session() {
 async fn questions_are_deleted_by_room_and_by_session() {
     for by_session in [true, false] {
         let (team, _, session) = asked().await;
-        let path = match by_session {
-            true => format!("/api/v1/sessions/{session}/questions"),
-            false => QUESTIONS.to_owned(),
+        let path = if by_session {
+            format!("/api/v1/sessions/{session}/questions")
+        } else {
+            QUESTIONS.to_owned()
         };
         let of_session = format!("{QUESTIONS}?session_id={session}");
         assert_eq!(team.get(&of_session).await.1["total_count"], 1);
