@@ -5,13 +5,18 @@ mod content;
 mod digital_samba;
 mod faults;
 mod identity_provider;
+mod in_the_room;
 mod libraries;
+mod operations;
 mod polls;
 mod questions;
 mod quizzes;
+mod recordings;
 mod roles;
 mod room_page;
 mod sessions;
+mod statistics;
+mod transcripts;
 mod webhooks;
 
 use std::net::TcpListener;
@@ -161,7 +166,7 @@ async fn meeting() -> (Team, String) {
         ..visitor("user-1", "moderator")
     };
     assert!(team.samba.enter("clinic", ada));
-    let (_, page) = team.get("/api/v1/rooms/clinic/sessions").await;
+    let (_, page) = team.get("/api/v1/sessions").await;
     let session = page["data"][0]["id"].as_str().unwrap().to_owned();
     (team, session)
 }

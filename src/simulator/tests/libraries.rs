@@ -157,10 +157,10 @@ async fn a_file_is_reserved_then_uploaded_once_then_linked_for_a_while() {
         (answer.status().as_u16(), answer.text().await.unwrap())
     };
     assert_eq!(fetched(link).await, (200, "bytes!".to_owned()));
-    let later = link.replace("expires=1", "expires=2");
-    assert_eq!(fetched(&later).await.0, 404);
+    let later = link.replace("until=1", "until=2");
+    assert_eq!(fetched(&later).await.0, 403);
     team.time.advance(Duration::from_secs(3600));
-    assert_eq!(fetched(link).await.0, 404);
+    assert_eq!(fetched(link).await.0, 403);
     assert_eq!(team.delete(&file, json!({})).await.0, 204);
     assert_eq!(team.get(&files).await, (200, json!([])));
 }
