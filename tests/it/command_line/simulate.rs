@@ -61,6 +61,24 @@ async fn the_lines_of_its_banner_create_a_room_and_open_it() {
 }
 
 #[tokio::test]
+async fn its_banner_prints_the_lines_of_the_readme() {
+    let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+    let readme = std::fs::read_to_string(readme).unwrap();
+    let (_, lines) = readme.split_once("```sh simulator\n").unwrap();
+    let (lines, _) = lines.split_once("```").unwrap();
+    let simulator = Simulator::start(&[], &[]).await;
+    let base = simulator.after("Digital Samba      ");
+    let printed: Vec<_> = simulator.banner.lines().map(str::trim).collect();
+    for line in lines.lines() {
+        let line = line.replace("http://127.0.0.1:8090", &base);
+        assert!(
+            printed.contains(&line.as_str()),
+            "not in the banner: {line}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn its_flags_choose_team_limit_and_key_and_the_key_is_never_echoed() {
     const SECRET: &str = "a-developer-key-of-nobody";
     let folder = tempfile::tempdir().unwrap();
