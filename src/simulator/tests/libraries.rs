@@ -226,3 +226,15 @@ async fn what_is_in_one_library_is_not_in_another() {
     let file = json!({ "name": "a.txt", "folder_id": folder["id"] });
     assert_eq!(team.post(&format!("{other}/files"), file).await.0, 422);
 }
+
+#[tokio::test]
+async fn a_room_takes_its_library_along_only_if_it_is_told_to() {
+    let (team, path) = library().await;
+    let id = path.rsplit('/').next().unwrap();
+    for (flags, left) in [(json!({}), 200), (json!({ "delete_library": true }), 404)] {
+        let room = json!({ "friendly_url": "clinic", "library_id": id });
+        assert_eq!(team.post("/api/v1/rooms", room).await.0, 200);
+        assert_eq!(team.delete("/api/v1/rooms/clinic", flags).await.0, 204);
+        assert_eq!(team.get(&path).await.0, left);
+    }
+}
