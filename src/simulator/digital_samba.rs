@@ -5,6 +5,7 @@ mod areas;
 mod belongings;
 mod credentials;
 mod entry;
+mod fields;
 mod files;
 mod happenings;
 mod page;
@@ -12,6 +13,7 @@ mod participants;
 mod refusal;
 mod sessions;
 mod settings;
+mod shelf;
 mod team;
 
 use std::io;
@@ -24,8 +26,8 @@ use super::controls::Controls;
 use super::exchange::{Call, Reply};
 use super::server::{Route, Server, Service};
 use crate::clock::Clock;
-use areas::Operation;
-use refusal::Refusal;
+use areas::{Operation, libraries};
+use refusal::{Answer, Refusal};
 use team::Team;
 
 pub use happenings::{Bookmark, Speech};
@@ -212,6 +214,12 @@ impl Upstream {
             .and_then(|()| (operation.act)(&mut team));
         answer.unwrap_or_else(|refusal| refusal.reply(call.accepts_json(), team.variations))
     }
+
+    /// One call of the storage host, which knows no developer key and no rate limit.
+    fn stored(&self, call: &Call, act: impl FnOnce(&mut Team) -> Answer) -> Reply {
+        let team = &mut self.team();
+        act(team).unwrap_or_else(|refusal| refusal.reply(call.accepts_json(), team.variations))
+    }
 }
 
 impl Service for Upstream {
@@ -228,6 +236,12 @@ impl Service for Upstream {
             ("GET", &[room]) => Some(Route {
                 operation: "room_page",
                 act: Box::new(move || page::show(&mut self.team(), room, call.query("token"))),
+            }),
+            ("PUT" | "POST", &["storage", file]) => Some(Route {
+                operation: "upload_library_file",
+                act: Box::new(move || {
+                    self.stored(call, |team| libraries::upload(team, call, file))
+                }),
             }),
             ("GET", &["files", id]) => Some(Route {
                 operation: "download_file",
@@ -271,7 +285,14 @@ impl Service for Upstream {
                 }
                 Err(_) => false,
             },
-            _ => return self.team().happen(call, path),
+            _ => {
+                let team = &mut self.team();
+                let variations = team.variations;
+                return team.happen(call, path).or_else(|| {
+                    let staged = areas::staged::act(team, call, path)?;
+                    Some(staged.unwrap_or_else(|refusal| refusal.reply(true, variations)))
+                });
+            }
         };
         Some(Reply::empty(if found { 204 } else { 404 }))
     }

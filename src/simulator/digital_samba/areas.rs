@@ -1,19 +1,30 @@
 //! The API's areas, one file each. Literal paths come before those with parameters: both in
 //! this list and within a file.
 
+mod author;
+mod ballots;
+pub(super) mod chat;
+mod export;
 mod filters;
+mod import;
+pub(super) mod libraries;
 mod live;
 pub(super) mod participants;
 pub(super) mod phone;
+pub(super) mod polls;
+pub(super) mod questions;
+pub(super) mod quizzes;
 pub(super) mod recordings;
 pub(super) mod restreamers;
 pub(super) mod roles;
 pub(super) mod rooms;
 mod sessions;
+pub(super) mod staged;
 mod statistics;
 mod team_defaults;
 mod token;
 pub(super) mod transcripts;
+pub(super) mod webhooks;
 
 use serde_json::{Map, Value, json};
 
@@ -49,6 +60,12 @@ pub(super) fn route<'c>(call: &'c Call, path: &[&'c str]) -> Option<Operation<'c
         .or_else(|| participants::route(call, path))
         .or_else(|| sessions::route(call, path))
         .or_else(|| token::route(call, path))
+        .or_else(|| webhooks::route(call, path))
+        .or_else(|| libraries::route(call, path))
+        .or_else(|| chat::route(call, path))
+        .or_else(|| questions::route(call, path))
+        .or_else(|| polls::route(call, path))
+        .or_else(|| quizzes::route(call, path))
         .or_else(|| rooms::route(call, path))
 }
 
@@ -146,6 +163,11 @@ impl Page {
     /// Some lists count in text.
     fn with_text(self) -> Answer {
         ok(&json!({ "total_count": self.total.to_string(), "data": self.data }))
+    }
+
+    /// One list is nothing but its items.
+    fn bare(self) -> Answer {
+        ok(&Value::Array(self.data))
     }
 }
 

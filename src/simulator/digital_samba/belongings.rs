@@ -1,7 +1,10 @@
 //! What hangs on rooms and sessions: the one seam through which an end or a deletion reaches
 //! every area, and through which statistics count what the areas hold.
 
-use super::areas::{participants, phone, recordings, restreamers, transcripts};
+use super::areas::{
+    chat, libraries, participants, phone, polls, questions, quizzes, recordings, restreamers,
+    transcripts,
+};
 use super::refusal::{Answer, Refusal};
 use super::team::Team;
 use crate::clock::UnixTime;
@@ -25,7 +28,6 @@ pub(super) enum Kind {
 pub(super) struct Scope<'s> {
     pub(super) session: &'s str,
     /// One participant's share of it.
-    #[expect(dead_code, reason = "what participants write is counted by it")]
     pub(super) participant: Option<&'s str>,
 }
 
@@ -78,10 +80,11 @@ pub(super) const BELONGINGS: &[Belonging] = &[
     recordings::BELONGING,
     transcripts::TRANSCRIPTS,
     transcripts::SUMMARIES,
-    Belonging::resource("chat", "delete_session_chat"),
-    Belonging::resource("questions", "delete_session_questions"),
-    Belonging::resource("polls", "delete_session_polls"),
-    Belonging::resource("quizzes", "delete_session_quizzes"),
+    chat::BELONGING,
+    questions::BELONGING,
+    libraries::BELONGING,
+    polls::BELONGING,
+    quizzes::BELONGING,
 ];
 
 impl Team {

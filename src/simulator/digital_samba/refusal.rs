@@ -37,6 +37,11 @@ impl Faulty {
         self.0.entry(field.to_owned()).or_default().push(text);
     }
 
+    /// The first problem in words; none if nothing is wrong.
+    pub(super) fn first(&self) -> &str {
+        self.0.values().flatten().next().map_or("", String::as_str)
+    }
+
     /// Refuses if anything is wrong.
     pub(super) fn check(self) -> Result<(), Refusal> {
         if self.0.is_empty() {

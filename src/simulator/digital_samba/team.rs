@@ -8,11 +8,17 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::Parameters;
+use super::areas::chat::Chat;
+use super::areas::libraries::Libraries;
 use super::areas::phone::Phone;
+use super::areas::polls::Polls;
+use super::areas::questions::Questions;
+use super::areas::quizzes::Quizzes;
 use super::areas::recordings::Recordings;
 use super::areas::restreamers::Restreamers;
-use super::areas::roles::{Role, presets};
+use super::areas::roles::{Role, Roles, presets};
 use super::areas::transcripts::Transcripts;
+use super::areas::webhooks::Webhooks;
 use super::belongings::Kind;
 use super::credentials::Window;
 use super::participants::Join;
@@ -77,7 +83,15 @@ pub(super) struct Team {
     pub(super) variations: Variations,
     pub(super) table: Settings,
     pub(super) settings: Map<String, Value>,
-    pub(super) roles: Vec<Role>,
+    pub(super) roles: Roles,
+    pub(super) webhooks: Webhooks,
+    pub(super) libraries: Libraries,
+    pub(super) chat: Chat,
+    pub(super) questions: Questions,
+    pub(super) polls: Polls,
+    pub(super) quizzes: Quizzes,
+    /// What the addresses of uploads start with.
+    pub(super) storage_base: String,
     /// What rooms get that do not ask: ids of roles. None listed means all.
     pub(super) default_roles: Vec<String>,
     pub(super) default_role: Option<String>,
@@ -110,7 +124,14 @@ impl Team {
             variations: Variations::default(),
             table: Settings::load()?,
             settings: Map::new(),
-            roles: Vec::new(),
+            roles: Roles::default(),
+            webhooks: Webhooks::default(),
+            libraries: Libraries::default(),
+            chat: Chat::default(),
+            questions: Questions::default(),
+            polls: Polls::default(),
+            quizzes: Quizzes::default(),
+            storage_base: base_url.to_owned(),
             default_roles: Vec::new(),
             default_role: None,
             joins: Vec::new(),
@@ -145,6 +166,12 @@ impl Team {
         self.window = Window::default();
         self.variations = Variations::default();
         self.roles = presets(self.clock.now());
+        self.webhooks = Webhooks::default();
+        self.libraries = Libraries::default();
+        self.chat = Chat::default();
+        self.questions = Questions::default();
+        self.polls = Polls::default();
+        self.quizzes = Quizzes::default();
         self.default_roles.clear();
         self.default_role = None;
         self.settings = self.table.defaults(Place::Team);
@@ -155,6 +182,11 @@ impl Team {
     /// The rooms in order of creation.
     pub(super) fn rooms(&self) -> impl DoubleEndedIterator<Item = &Room> {
         self.rooms.values()
+    }
+
+    /// The rooms, to change what does not name them.
+    pub(super) fn rooms_mut(&mut self) -> impl Iterator<Item = &mut Room> {
+        self.rooms.values_mut()
     }
 
     /// A room by id or `friendly_url`. Upper and lower case are the same name, as in most

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::{Operation, Paging, body_of, flag, ok};
+use super::{Operation, Paging, body_of, flag, libraries, ok, webhooks};
 use crate::simulator::digital_samba::belongings::Kind;
 use crate::simulator::digital_samba::refusal::{Answer, Faulty, Refusal};
 use crate::simulator::digital_samba::settings::{Place, date_time};
@@ -232,6 +232,8 @@ fn check_names_and_times(
             faulty.add("friendly_url", "has already been taken");
         }
     }
+    libraries::check_named(team, asked, faulty);
+    webhooks::check_named(team, asked, faulty);
     let expires_at = asked.get("expires_at").and_then(Value::as_str);
     if expires_at
         .and_then(date_time)

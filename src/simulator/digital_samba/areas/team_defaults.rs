@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::rooms::{default_role_of, roles_of};
-use super::{Operation, body_of, ok};
+use super::{Operation, body_of, libraries, ok};
 use crate::simulator::digital_samba::refusal::{Answer, Faulty};
 use crate::simulator::digital_samba::settings::Place;
 use crate::simulator::digital_samba::team::Team;
@@ -54,6 +54,7 @@ fn update(team: &mut Team, body: &Map<String, Value>) -> Answer {
     {
         faulty.add("domain", "is reserved");
     }
+    libraries::check_named(team, &changes, &mut faulty);
     let roles = roles_of(team, body, &mut faulty);
     let default_role = default_role_of(team, body, &mut faulty);
     let offered = roles.clone().unwrap_or_else(|| team.inherited_roles());
