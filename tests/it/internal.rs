@@ -2,6 +2,7 @@
 
 mod audit;
 mod credentials;
+mod description;
 mod explain;
 mod idempotency;
 mod join_links;

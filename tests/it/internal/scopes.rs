@@ -4,6 +4,7 @@ use room_broker::http::routes::INTERNAL;
 use serde_json::Value;
 
 use super::{Backend, app_with};
+use crate::docs_page::read_internal_description;
 
 #[tokio::test]
 async fn a_missing_scope_is_named_in_the_problem_and_in_the_challenge() {
@@ -55,6 +56,13 @@ async fn each_route_opens_by_its_own_scope_and_by_no_other() {
         .filter(|(path, ..)| path.starts_with("/v1/"));
     let methods: usize = described.map(|(_, methods, _)| methods.len()).sum();
     assert_eq!(methods, ROUTES.len());
+    let description = read_internal_description();
+    for (method, path, scope) in ROUTES {
+        let path = path.replace("course-101", "{room_key}");
+        let item = description.root().get("paths").get(&path);
+        let told = item.get(&method.to_lowercase()).text("x-scope");
+        assert_eq!(told, scope, "{method} {path} in openapi-internal.yaml");
+    }
     let mut backends: Vec<(&str, Backend)> = Vec::new();
     for scope in ROUTES.map(|(.., scope)| scope) {
         if !backends.iter().any(|(known, _)| *known == scope) {
