@@ -6,14 +6,16 @@ mod ids;
 mod role_name;
 mod room_key;
 mod room_pattern;
+mod scope;
 mod team;
 mod text;
 
 pub use appearance::{AvatarUrl, DisplayName, Initials};
-pub use ids::{BreakoutId, RequestId, RoomId, Subject, TeamId, UserId};
+pub use ids::{BreakoutId, RequestId, RoomId, SessionId, Subject, TeamId, UserId};
 pub use role_name::RoleName;
 pub use room_key::{FriendlyUrl, RoomKey};
 pub use room_pattern::{Captures, PatternFault, RoomPattern};
+pub use scope::{Scope, ScopeFault, ScopeSet};
 pub use team::{RoomBaseUrl, TeamDomain};
 pub use text::{TextFault, is_unsafe_in_text};
 

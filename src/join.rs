@@ -1,16 +1,20 @@
 //! The main job: a proven principal asks for a room by the app's name of it, and gets a link that
 //! opens it in the role that policy gives. Each step takes the proof that the step before made.
 
+mod links;
+
 use std::sync::Arc;
 
 use crate::audit::{AuditLog, MintRecord, Person, RefusalRecord};
-use crate::authn::{Authenticator, Principal};
+use crate::authn::{Authenticator, Principal, ServiceAuthenticator};
 use crate::clock::Clock;
 use crate::domain::{AvatarUrl, BreakoutId, DisplayName, Initials, RequestId, RoleName, RoomKey};
 use crate::metrics::{Join as JoinLabels, Metrics};
 use crate::policy::{Admission, FieldSource, Policy, Refusal};
 use crate::rooms::{Directory, Found, ResolveError, Room, Templates};
 use crate::token::{MintError, Minter, ParticipantDetails, RoomToken};
+
+pub use links::{Guest, IfAbsent, LinkError, ServiceLink};
 
 /// What a caller may ask for beside the room. Policy decides what of it counts.
 #[derive(Debug, Default, Clone)]
@@ -92,8 +96,10 @@ pub struct Prospect {
 /// neither grants.
 #[derive(Debug)]
 pub struct Live {
-    /// Who calls.
+    /// Which user calls.
     pub authenticator: Arc<Authenticator>,
+    /// Which product backend calls.
+    pub services: Arc<ServiceAuthenticator>,
     /// The rules.
     pub policy: Arc<Policy>,
     /// What new rooms are created with.

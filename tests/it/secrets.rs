@@ -1,6 +1,7 @@
 //! What must never be seen: planted in every place, looked for in everything that comes out while
 //! everything goes wrong at the most talkative level.
 
+mod backends;
 mod configuration;
 mod forgery;
 mod program;
@@ -206,6 +207,9 @@ impl Files {
             may_create = true
 
             [public]
+            listen = "127.0.0.1:0"
+
+            [internal]
             listen = "127.0.0.1:0"
 
             [ops]
