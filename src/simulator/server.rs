@@ -96,6 +96,8 @@ impl Server {
             };
             socket.set_reuseaddr(true)?;
             socket.bind(self.address)?;
+            // Between two sockets that may both be reused, the system could give it to another.
+            socket.set_reuseaddr(false)?;
             *standing = Standing::Down(socket);
         }
         Ok(())
@@ -106,6 +108,7 @@ impl Server {
         let mut standing = self.standing.lock().await;
         *standing = match std::mem::replace(&mut *standing, Standing::Gone) {
             Standing::Down(socket) => {
+                socket.set_reuseaddr(true)?;
                 let listener = socket.listen(1024)?.into_std()?;
                 self.front.is_down.store(false, Ordering::Release);
                 Standing::Up(self.front.clone().serve(listener)?)
