@@ -7,6 +7,7 @@ mod breaker;
 mod budget;
 mod client;
 mod exchange;
+mod forward;
 mod operations;
 #[cfg(test)]
 mod testing;
@@ -14,4 +15,10 @@ mod wire;
 
 pub use api_url::ApiUrl;
 pub use client::{Client, Parameters, TeamInfo};
-pub use operations::Operation;
+pub use forward::{
+    AnswerBody, Chunks, ForwardBody, ForwardFailure, ForwardParameters, ForwardRequest, Forwarded,
+    Forwarder, StreamFault, Upload, UploadFault, UploadSender, upload,
+};
+pub use operations::{
+    Answer, BASE_PATH, Body, Matched, Method, NoMatch, Operation, PathFault, Routes,
+};
