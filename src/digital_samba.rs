@@ -8,7 +8,9 @@ mod budget;
 mod client;
 mod exchange;
 mod forward;
+pub mod legacy;
 mod operations;
+pub mod secrets;
 #[cfg(test)]
 mod testing;
 mod wire;

@@ -147,11 +147,14 @@ impl Stream for Chunks {
     }
 }
 
+/// A piece of an upload, `None` at its end, or why it has none.
+type UploadPiece = Result<Option<Bytes>, UploadFault>;
+
 /// An upload on its way: the caller's pieces come through a channel.
 #[derive(Debug)]
 pub struct Upload {
     content_type: String,
-    pieces: mpsc::Receiver<Result<Bytes, UploadFault>>,
+    pieces: mpsc::Receiver<UploadPiece>,
     fault: FaultSlot,
 }
 
@@ -172,7 +175,7 @@ impl FaultSlot {
 /// Takes the caller's side of an upload, piece by piece.
 #[derive(Debug)]
 pub struct UploadSender {
-    sender: mpsc::Sender<Result<Bytes, UploadFault>>,
+    sender: mpsc::Sender<UploadPiece>,
     fault: FaultSlot,
     delimiter: Vec<u8>,
     /// The first bytes, until they are as long as the delimiter, and the last ones.
@@ -249,7 +252,7 @@ impl UploadSender {
         self.tail.extend(piece.iter().skip(kept));
         let surplus = self.tail.len().saturating_sub(window);
         self.tail.drain(..surplus);
-        let sent = self.sender.send(Ok(piece)).await;
+        let sent = self.sender.send(Ok(Some(piece))).await;
         sent.map_err(|_upstream_is_gone| UploadFault::BrokenOff)
     }
 
@@ -261,6 +264,7 @@ impl UploadSender {
         let mut end = self.delimiter.clone();
         end.extend_from_slice(b"--");
         if self.tail.trim_ascii_end().ends_with(&end) {
+            let _upstream_may_be_gone = self.sender.send(Ok(None)).await;
             return Ok(());
         }
         Err(self.give_up(UploadFault::Malformed).await)
@@ -282,8 +286,10 @@ impl Upload {
             pieces,
             fault,
         } = self;
+        // A caller who is gone without a word broke off.
         let stream = futures_util::stream::unfold(pieces, |mut pieces| async {
-            let piece = pieces.recv().await?;
+            let piece = pieces.recv().await;
+            let piece = piece.unwrap_or(Err(UploadFault::BrokenOff)).transpose()?;
             Some((piece, pieces))
         });
         (content_type, reqwest::Body::wrap_stream(stream), fault)
