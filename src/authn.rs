@@ -23,6 +23,7 @@ mod parameters;
 mod principal;
 mod provider;
 mod remote_keys;
+mod service;
 mod verified;
 
 #[cfg(test)]
@@ -47,3 +48,4 @@ pub use parameters::{
 pub use principal::Principal;
 pub use provider::{ExchangeError, LoopbackHttp, ProviderUrl, UrlFault};
 pub use remote_keys::FetchError;
+pub use service::{Grants, ServiceKind, ServicePrincipal};

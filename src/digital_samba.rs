@@ -10,6 +10,7 @@ mod exchange;
 mod forward;
 pub mod legacy;
 mod operations;
+mod room_facts;
 pub mod secrets;
 #[cfg(test)]
 mod testing;
@@ -24,3 +25,4 @@ pub use forward::{
 pub use operations::{
     Answer, BASE_PATH, Body, Matched, Method, NoMatch, Operation, PathFault, Routes,
 };
+pub use room_facts::RoomFacts;

@@ -57,6 +57,7 @@ pub mod clock;
 pub mod developer_key;
 pub mod digital_samba;
 pub mod domain;
+pub mod gateway;
 pub mod http;
 pub mod http_client;
 pub mod join;

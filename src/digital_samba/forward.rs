@@ -74,7 +74,7 @@ pub struct ForwardRequest<'a> {
     /// The values of its path's parameters, decoded.
     pub parameters: &'a [String],
     /// Its query.
-    pub query: &'a [(&'static str, String)],
+    pub query: &'a [(String, String)],
     /// Its body.
     pub body: ForwardBody,
     /// Whether a JSON answer must be whole, because it is going to be rewritten.
