@@ -5,6 +5,7 @@ mod audit;
 mod authn;
 mod digital_samba;
 pub mod findings;
+mod gateway;
 mod limits;
 mod listeners;
 mod policy;
@@ -55,6 +56,8 @@ pub struct Settings {
     pub ops: Ops,
     /// `[http]`.
     pub http: Http,
+    /// `[gateway]`.
+    pub gateway: crate::gateway::Parameters,
     /// `[limits]`; `None` if they are turned off.
     pub limits: Option<LimitParameters>,
     /// `[audit]`.
@@ -135,6 +138,7 @@ impl Settings {
             ("public", format!("{listen} {body_bytes_max} {path_prefix}")),
             ("ops", format!("{:?}", self.ops)),
             ("http", format!("{:?}", self.http)),
+            ("gateway", format!("{:?}", self.gateway)),
             ("limits", format!("{:?}", self.limits)),
             ("audit", format!("{:?}", self.audit)),
             ("telemetry", format!("{:?}", self.telemetry)),
@@ -146,6 +150,9 @@ impl Settings {
         let authn = authn::read(root.table("authn"));
         let policy = policy::read(root.table("policy"));
         let rooms = rooms::read(root.table("rooms"));
+        let total = digital_samba.as_ref();
+        let total = total.map(|upstream| upstream.parameters.requests_per_minute);
+        let gateway = gateway::read(root.table("gateway"), total);
         let public = listeners::read_public(root.table("public"));
         let ops = listeners::read_ops(root.table("ops"));
         let http = listeners::read_http(root.table("http"));
@@ -162,6 +169,7 @@ impl Settings {
             public: public?,
             ops: ops?,
             http: http?,
+            gateway: gateway?,
             limits: limits?.parameters,
             audit: audit?,
             telemetry: telemetry?,

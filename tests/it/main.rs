@@ -33,6 +33,10 @@ mod docs_page;
 #[cfg(test)]
 mod edge;
 
+/// Upstream's own API for product backends: by scopes, bounded, masked, translated.
+#[cfg(test)]
+mod gateway;
+
 /// The main job, from a token to a link.
 #[cfg(test)]
 mod joins;

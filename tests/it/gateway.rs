@@ -1,0 +1,3 @@
+//! `/api/v1` on the internal listener: upstream's own API, by scopes.
+
+mod catalogue;
