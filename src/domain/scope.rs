@@ -112,13 +112,19 @@ impl fmt::Display for Scope {
     }
 }
 
+impl serde::Serialize for Scope {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
 /// Why a text names no scope. Repeats nothing of it, but says what is near.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ScopeFault {
     /// There is no such scope, but one that looks like it.
     #[error("is not a scope; did you mean {near}?")]
     Near {
-        /// The one that shares the longest beginning.
+        /// The one that begins and ends most alike.
         near: Scope,
     },
     /// There is nothing like it.
@@ -192,9 +198,12 @@ impl FromStr for ScopeSet {
 }
 
 fn unknown(text: &str) -> ScopeFault {
+    let alike = |pair: &(u8, u8)| pair.0 == pair.1;
     let shared = |scope: &Scope| {
-        let pairs = scope.as_str().bytes().zip(text.bytes());
-        pairs.take_while(|(one, other)| one == other).count()
+        let name = scope.as_str();
+        let beginning = name.bytes().zip(text.bytes());
+        let end = name.bytes().rev().zip(text.bytes().rev());
+        beginning.take_while(alike).count() + end.take_while(alike).count()
     };
     // The first of the best: `max_by_key` would give the last.
     let nearest = Scope::ALL.iter().rev().max_by_key(|scope| shared(scope));
@@ -249,12 +258,17 @@ mod tests {
                     near: Scope::RoomsRead,
                 },
             ),
-            ("room:read", ScopeFault::Unknown),
+            (
+                "room:read",
+                ScopeFault::Near {
+                    near: Scope::RoomsRead,
+                },
+            ),
             ("", ScopeFault::Unknown),
             ("**", ScopeFault::Unknown),
             (":*", ScopeFault::Unknown),
             ("zoom:*", ScopeFault::Unknown),
-            ("ROOMS:READ", ScopeFault::Unknown),
+            ("ROOMS READ", ScopeFault::Unknown),
         ] {
             assert_eq!(text.parse::<ScopeSet>(), Err(fault), "{text:?}");
         }

@@ -37,6 +37,10 @@ mod edge;
 #[cfg(test)]
 mod gateway;
 
+/// Product backends: what proves them, what they may do, and what comes of it.
+#[cfg(test)]
+mod internal;
+
 /// The main job, from a token to a link.
 #[cfg(test)]
 mod joins;
