@@ -1,6 +1,6 @@
-//! The drop-in gateway: a product backend speaks upstream's own API, and each call is opened by a
-//! scope, bounded, translated where the older reference differs, masked, and noted. Holds no
-//! developer key and knows no HTTP of its caller.
+//! The drop-in gateway: a product backend speaks upstream's own API, and each call is
+//! bounded, translated where the older reference differs, and masked. Holds no developer key, and
+//! knows nothing of how its caller proved itself or is answered.
 
 mod call;
 mod counters;
@@ -17,14 +17,13 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
-use crate::audit::ServiceRecord;
 use crate::digital_samba::legacy::{has_two_forms, to_current, to_older, with_numeric_total_count};
 use crate::digital_samba::secrets::{has_mask, mask, may_answer_secrets};
 use crate::digital_samba::{
     Answer, AnswerBody, Client, ForwardBody, ForwardParameters, ForwardRequest, Forwarded,
     Forwarder, Operation,
 };
-use crate::domain::Scope;
+use crate::domain::{RoomKey, Scope};
 use crate::http_client::HttpClientError;
 use crate::join::{Broker, Live};
 use crate::rooms::UpstreamFailure;
@@ -66,6 +65,15 @@ pub struct Gateway {
     counters: Counters,
 }
 
+/// What came of a call.
+#[derive(Debug)]
+pub struct Answered {
+    /// The room that it was about, if that has a room key.
+    pub room_key: Option<RoomKey>,
+    /// What its caller is told.
+    pub told: Result<Forwarded, GatewayError>,
+}
+
 impl Gateway {
     /// A gateway beside a broker, through its client.
     ///
@@ -96,43 +104,17 @@ impl Gateway {
         &self.parameters
     }
 
-    /// Answers one call, and notes it.
-    ///
-    /// # Errors
-    /// [`GatewayError`] unless there is an answer of upstream's, or in its form, to tell.
-    pub async fn call(&self, call: GatewayCall<'_>) -> Result<Forwarded, GatewayError> {
-        let GatewayCall {
-            service,
-            operation,
-            on_behalf_of,
-            request_id,
-            ..
-        } = call;
+    /// Answers one call, of a product backend that has the operation's scope.
+    pub async fn call(&self, call: GatewayCall<'_>) -> Answered {
+        let operation = call.operation;
         let mut room = RoomOfCall::default();
-        let answered = Box::pin(self.answer(call, &mut room)).await;
-        let status = match &answered {
-            Ok(answer) => Some(answer.status),
-            Err(_) => None,
-        };
+        let told = Box::pin(self.answer(call, &mut room)).await;
+        let status = told.as_ref().ok().map(|answer| answer.status);
         self.counters.count(operation, status);
-        let outcome = match &answered {
-            Ok(answer) if answer.status < 400 => "ok",
-            Ok(_) => "rejected",
-            Err(error) => error.outcome(),
-        };
-        self.broker.audit.service_called(&ServiceRecord {
-            time: self.broker.clock.now(),
-            kind: service.kind().as_str(),
-            id: service.id(),
-            name: service.name(),
-            operation: operation.id,
-            room_key: room.key(),
-            on_behalf_of,
-            items: None,
-            outcome,
-            request_id,
-        });
-        answered
+        Answered {
+            room_key: room.key().cloned(),
+            told,
+        }
     }
 
     async fn answer(
@@ -141,11 +123,6 @@ impl Gateway {
         room: &mut RoomOfCall,
     ) -> Result<Forwarded, GatewayError> {
         let operation = call.operation;
-        if !call.service.has(operation.scope) {
-            return Err(GatewayError::ScopeMissing {
-                scope: operation.scope,
-            });
-        }
         let is_older =
             call.wants_older_form || self.parameters.older_form_for.contains(call.service.id());
         let mut wanted = Wanted::of(call)?;

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::authn::ServicePrincipal;
 use crate::digital_samba::{Body, ForwardBody, Operation, Upload};
-use crate::domain::{RequestId, RoomKey, Subject};
+use crate::domain::RoomKey;
 
 use super::current_body;
 use super::error::GatewayError;
@@ -26,10 +26,6 @@ pub struct GatewayCall<'a> {
     pub body: GatewayBody,
     /// Whether the caller asked for the older reference's form.
     pub wants_older_form: bool,
-    /// For whom, by the caller's word.
-    pub on_behalf_of: Option<&'a Subject>,
-    /// In answer to which request.
-    pub request_id: RequestId,
 }
 
 /// A body as the caller sends it.

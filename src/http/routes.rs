@@ -8,6 +8,8 @@ use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, Resource, guard, web};
 use arc_swap::ArcSwap;
 
+use crate::digital_samba::BASE_PATH;
+
 use super::problem::{Code, Problem};
 use super::{documents, health, internal, join, me, rooms};
 
@@ -31,6 +33,11 @@ pub const PUBLIC: &[(&str, &[Method], &str)] = &[
 /// The paths of the internal listener.
 pub const INTERNAL: &[(&str, &[Method], &str)] = &[
     ("/v1/rooms/{room_key}", &[Method::GET], "service-read-room"),
+    (
+        "/api/v1/{path}",
+        &[Method::GET, Method::POST, Method::PATCH, Method::DELETE],
+        "gateway",
+    ),
     ("/healthz", &[Method::GET], "healthz"),
     ("/readyz", &[Method::GET], "readyz"),
 ];
@@ -67,11 +74,18 @@ pub fn public(config: &mut web::ServiceConfig) {
 
 /// Registers the internal listener's paths.
 pub fn internal(config: &mut web::ServiceConfig) {
-    config.service(get(
-        "/v1/rooms/{room_key}",
-        "service-read-room",
-        get_or_head().to(internal::rooms::read),
-    ));
+    config
+        .service(get(
+            "/v1/rooms/{room_key}",
+            "service-read-room",
+            get_or_head().to(internal::rooms::read),
+        ))
+        // Its own routes are the catalogue's.
+        .service(
+            web::resource([BASE_PATH, "/api/v1/{path:.*}"])
+                .name("gateway")
+                .route(web::route().to(internal::gateway::call)),
+        );
     probes(config);
 }
 

@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 
 use crate::clock::{Clock, Monotonic};
 use crate::domain::RoomBaseUrl;
+use crate::gateway::Gateway;
 use crate::join::{Broker, Live};
 use crate::metrics::Metrics;
 
@@ -42,6 +43,8 @@ pub struct PublicState {
 pub struct InternalState {
     /// The use cases.
     pub broker: Arc<Broker>,
+    /// Upstream's own API.
+    pub gateway: Arc<Gateway>,
     /// Who calls and what they may; replaced at a reload.
     pub live: Arc<ArcSwap<Live>>,
     /// How often.

@@ -14,17 +14,17 @@ const SEGMENTS_MAX: usize = 8;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PathFault {
     /// `.` and `..`, however they are written.
-    #[error("the path has a segment of dots")]
+    #[error("a segment of dots")]
     Dots,
     /// An empty segment before the end.
-    #[error("the path has an empty segment")]
+    #[error("an empty segment")]
     Empty,
     /// A slash, a backslash, a percent sign, a control character or what is not text in a
     /// segment, after decoding it once.
-    #[error("a segment of the path has a character that no name or id has")]
+    #[error("a character that no name or id has")]
     Character,
     /// Longer than any path of an operation.
-    #[error("the path is too long")]
+    #[error("too many segments, or too long ones")]
     TooLong,
 }
 
