@@ -52,7 +52,8 @@ async fn live_participants_are_counted() {
     }
     let (app, key) = app_for_all("").await;
     app.put_room("course-101");
-    let visitor: Visitor = serde_json::from_value(json!({ "name": "Ada" })).unwrap();
+    let visitor: Visitor =
+        serde_json::from_value(json!({ "name": "Ada", "role": "attendee" })).unwrap();
     assert!(app.upstream.enter("course-101", visitor));
     let answer = app
         .api(&key, Method::GET, "/rooms/course-101/live/count")

@@ -104,7 +104,7 @@ async fn serve(
     seen: Arc<Mutex<Vec<Seen>>>,
     written: Arc<AtomicUsize>,
 ) {
-    let Some(request) = read(&mut socket).await else {
+    let Some(request) = Box::pin(read(&mut socket)).await else {
         return;
     };
     seen.lock().unwrap().push(request);
