@@ -4,8 +4,10 @@
 
 mod audit;
 mod caller;
+pub(super) mod description;
 pub(super) mod gateway;
 pub(super) mod rooms;
 
 pub use audit::{CallNote, audited};
 pub use caller::{InRoom, ProvenService, Right, Service, ServiceCaller, right};
+pub use description::GatewayDescription;

@@ -38,6 +38,11 @@ pub const INTERNAL: &[(&str, &[Method], &str)] = &[
         &[Method::GET, Method::POST, Method::PATCH, Method::DELETE],
         "gateway",
     ),
+    (
+        "/openapi-digital-samba.json",
+        &[Method::GET],
+        "gateway-description",
+    ),
     ("/healthz", &[Method::GET], "healthz"),
     ("/readyz", &[Method::GET], "readyz"),
 ];
@@ -79,6 +84,11 @@ pub fn internal(config: &mut web::ServiceConfig) {
             "/v1/rooms/{room_key}",
             "service-read-room",
             get_or_head().to(internal::rooms::read),
+        ))
+        .service(get(
+            "/openapi-digital-samba.json",
+            "gateway-description",
+            get_or_head().to(internal::description::read),
         ))
         // Its own routes are the catalogue's.
         .service(
