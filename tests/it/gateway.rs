@@ -8,6 +8,7 @@ mod masking;
 mod memory;
 mod notes;
 mod older_form;
+mod operations;
 mod paths;
 mod raw_upstream;
 mod scopes;
