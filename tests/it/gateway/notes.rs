@@ -87,9 +87,11 @@ async fn what_changes_through_the_gateway_is_what_the_very_next_join_sees() {
     let roles = app.api(&key, Method::GET, "/roles").await.json();
     let role = roles["data"][0]["id"].as_str().unwrap();
     let calls = app.calls("get_room");
-    let body = json!({ "display_name": "Someone" });
-    app.api_with(&key, Method::PATCH, &format!("/roles/{role}"), &body)
+    let body = json!({ "display_name": "Someone", "permissions": { "broadcast": true } });
+    let changed = app
+        .api_with(&key, Method::PATCH, &format!("/roles/{role}"), &body)
         .await;
+    assert_eq!(changed.status, 200, "{changed:?}");
     room().await;
     assert_eq!(app.calls("get_room"), calls + 1);
 }
