@@ -16,6 +16,7 @@ use crate::audit::{AuditLog, OpenFailure};
 use crate::clock::Clock;
 use crate::developer_key::DeveloperKey;
 use crate::digital_samba::Client;
+use crate::gateway::Gateway;
 use crate::http::internal::IdempotencyKeys;
 use crate::http::{Health, InternalState, Limits, PublicState};
 use crate::http_client::HttpClientError;
@@ -139,25 +140,13 @@ impl Parts {
             metrics: metrics.clone(),
             clock: clock.clone(),
         });
-        let limits = || Limits::new(settings.limits, &clock, metrics.clone());
-        let reads = |bytes| settings.http.body_limits(bytes);
-        let public = Arc::new(PublicState {
-            broker: Arc::clone(&broker),
-            live: Arc::clone(&live),
-            limits: limits(),
-            room_base_url: settings.digital_samba.rooms_url.clone(),
-            parameters: reads(settings.public.body_bytes_max),
-        });
-        let internal = Arc::new(InternalState {
-            broker: Arc::clone(&broker),
-            client: Arc::clone(&client),
-            catalogue: SettingsCatalogue::built_in(),
-            idempotency: IdempotencyKeys::new(clock.clone()),
-            live: Arc::clone(&live),
-            limits: limits(),
-            room_base_url: settings.digital_samba.rooms_url.clone(),
-            parameters: reads(settings.internal.body_bytes_max),
-        });
+        let gateway = Gateway::new(
+            settings.gateway.clone(),
+            &client,
+            Arc::clone(&broker),
+            Arc::clone(&live),
+        )?;
+        let (public, internal) = states(settings, &broker, &live, (&client, gateway));
         let health = Arc::new(Health::new(
             Arc::clone(&live),
             clock.clone(),
@@ -177,6 +166,37 @@ impl Parts {
             clock,
         })
     }
+}
+
+/// What the handlers of the two listeners share.
+fn states(
+    settings: &Settings,
+    broker: &Arc<Broker>,
+    live: &Arc<ArcSwap<Live>>,
+    upstream: (&Arc<Client>, Gateway),
+) -> (Arc<PublicState>, Arc<InternalState>) {
+    let limits = || Limits::new(settings.limits, &broker.clock, broker.metrics.clone());
+    let (client, gateway) = upstream;
+    let reads = |bytes| settings.http.body_limits(bytes);
+    let public = Arc::new(PublicState {
+        broker: Arc::clone(broker),
+        live: Arc::clone(live),
+        limits: limits(),
+        room_base_url: settings.digital_samba.rooms_url.clone(),
+        parameters: reads(settings.public.body_bytes_max),
+    });
+    let internal = Arc::new(InternalState {
+        broker: Arc::clone(broker),
+        gateway: Arc::new(gateway),
+        client: Arc::clone(client),
+        catalogue: SettingsCatalogue::built_in(),
+        idempotency: IdempotencyKeys::new(broker.clock.clone()),
+        live: Arc::clone(live),
+        limits: limits(),
+        room_base_url: settings.digital_samba.rooms_url.clone(),
+        parameters: reads(settings.internal.body_bytes_max),
+    });
+    (public, internal)
 }
 
 impl App {

@@ -8,15 +8,26 @@ mod breaker;
 mod budget;
 mod client;
 mod exchange;
+mod forward;
+pub mod legacy;
 mod operations;
 mod records;
+mod room_facts;
+pub mod secrets;
 #[cfg(test)]
 mod testing;
 mod wire;
 
 pub use api_url::ApiUrl;
 pub use client::{Client, Parameters, TeamInfo};
-pub use operations::Operation;
+pub use forward::{
+    AnswerBody, Chunks, ForwardBody, ForwardFailure, ForwardParameters, ForwardRequest, Forwarded,
+    Forwarder, StreamFault, Upload, UploadFault, UploadSender, upload,
+};
+pub use operations::{
+    Answer, BASE_PATH, Body, Matched, Method, NoMatch, Operation, PathFault, Routes,
+};
 pub use records::{
     ListedRoom, LiveParticipant, LiveRoom, Moment, Page, Paging, Recording, Session,
 };
+pub use room_facts::RoomFacts;

@@ -29,7 +29,7 @@
 //! | 4 | [`policy`] | may this principal enter this room, as what? pure |
 //! | 5 | [`rooms`], [`audit`] | room key in, room out, found or created once; one line for each mint |
 //! | 6 | [`token`], [`digital_samba`] | the only signature of a room token; the upstream client |
-//! | 7 | [`join`] | the use case, readable on one screen |
+//! | 7 | [`join`], [`gateway`] | the use cases, readable on one screen |
 //! | 8 | [`http`] | thin handlers; `http::problem` alone turns failures into statuses |
 //! | 9 | [`telemetry`] | logs and traces |
 //! | 10 | [`settings`] | files and environment in, each component's own parameters out |
@@ -40,7 +40,7 @@
 //! # Where to look
 //! Who is it? [`authn`]. May they? [`policy`]. Which room? `rooms/directory.rs`. Which token?
 //! `token/mint.rs`. What may touch the key? [`developer_key`]. What can a client be told?
-//! [`http::problem`]. What can be configured? [`settings`] and `config/default.toml`.
+//! [`http::problem`]. What does upstream offer? `digital_samba/operations/catalogue.rs`. What can be configured? [`settings`] and `config/default.toml`.
 //!
 //! # What shapes the core
 //! - A join of a cached room by a bearer that was seen before calls nobody: it costs a hash, two
@@ -61,6 +61,7 @@ pub mod clock;
 pub mod developer_key;
 pub mod digital_samba;
 pub mod domain;
+pub mod gateway;
 pub mod http;
 pub mod http_client;
 pub mod join;

@@ -38,6 +38,10 @@ label! {
     UpstreamCall { operation: &'static str, status: String }
 }
 label! {
+    /// A call of the gateway: the operation, and the class of its status, `failed` if it was refused or failed here.
+    GatewayCall { operation: &'static str, class: &'static str }
+}
+label! {
     /// Something about one configured issuer.
     IssuerOutcome { issuer: String, outcome: &'static str }
 }
@@ -79,6 +83,8 @@ pub struct Metrics {
     pub introspections: Family<IssuerOutcome, Counter>,
     /// Calls upstream by operation and status.
     pub upstream_calls: Family<UpstreamCall, Counter>,
+    /// Calls of the gateway by operation and class of status.
+    pub gateway_calls: Family<GatewayCall, Counter>,
     /// Time of one upstream call, in seconds.
     pub upstream_seconds: Histogram,
     /// 1 while the circuit breaker is open.
@@ -107,6 +113,7 @@ impl Default for Metrics {
             jwks_age_seconds: Family::default(),
             introspections: Family::default(),
             upstream_calls: Family::default(),
+            gateway_calls: Family::default(),
             upstream_seconds: Histogram::new(exponential_buckets(1e-3, 2.0, 14)),
             upstream_breaker_open: Gauge::default(),
             limited: Family::default(),
@@ -179,6 +186,11 @@ impl Metrics {
             "upstream_calls",
             "Upstream calls by operation and status",
             self.upstream_calls.clone(),
+        );
+        r.register(
+            "gateway_calls",
+            "Calls of product backends to the gateway",
+            self.gateway_calls.clone(),
         );
         r.register_with_unit(
             "upstream",

@@ -5,6 +5,7 @@ mod audit;
 mod authn;
 mod digital_samba;
 pub mod findings;
+mod gateway;
 mod internal;
 mod limits;
 mod listeners;
@@ -59,6 +60,8 @@ pub struct Settings {
     pub ops: Ops,
     /// `[http]`.
     pub http: Http,
+    /// `[gateway]`.
+    pub gateway: crate::gateway::Parameters,
     /// `[limits]`; `None` if they are turned off.
     pub limits: Option<LimitParameters>,
     /// `[audit]`.
@@ -145,6 +148,7 @@ impl Settings {
             ("internal", format!("{internal} {internal_bytes_max}")),
             ("ops", format!("{:?}", self.ops)),
             ("http", format!("{:?}", self.http)),
+            ("gateway", format!("{:?}", self.gateway)),
             ("limits", format!("{:?}", self.limits)),
             ("audit", format!("{:?}", self.audit)),
             ("telemetry", format!("{:?}", self.telemetry)),
@@ -156,6 +160,9 @@ impl Settings {
         let authn = authn::read(root.table("authn"));
         let policy = policy::read(root.table("policy"));
         let rooms = rooms::read(root.table("rooms"));
+        let total = digital_samba.as_ref();
+        let total = total.map(|upstream| upstream.parameters.requests_per_minute);
+        let gateway = gateway::read(root.table("gateway"), total);
         let public = listeners::read_public(root.table("public"));
         let beside = internal::Beside {
             authn: authn.as_ref(),
@@ -178,6 +185,7 @@ impl Settings {
             internal: internal?,
             ops: ops?,
             http: http?,
+            gateway: gateway?,
             limits: limits?.parameters,
             audit: audit?,
             telemetry: telemetry?,

@@ -8,4 +8,4 @@ mod mint;
 
 pub use comparison::{Comparison, compare};
 pub use join_link::RoomToken;
-pub use mint::{MintError, Minter, ParticipantDetails};
+pub use mint::{MintError, Minter, ParticipantDetails, ServicePass, ServiceWish};

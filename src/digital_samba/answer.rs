@@ -12,13 +12,13 @@ use crate::rooms::UpstreamFailure;
 use super::wire;
 
 /// Callers come back after so long when upstream did not say.
-const RETRY_AFTER_DEFAULT: Duration = Duration::from_secs(5);
+pub(super) const RETRY_AFTER_DEFAULT: Duration = Duration::from_secs(5);
 /// And after a 429 that did not say.
-const BUDGET_RETRY_AFTER_DEFAULT: Duration = Duration::from_secs(10);
+pub(super) const BUDGET_RETRY_AFTER_DEFAULT: Duration = Duration::from_secs(10);
 /// Upstream's window is a minute: whatever it says, we ask again after one.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(60);
 /// A body that says what was wrong with a request is read this far.
-const REJECTION_BYTES_MAX: usize = 64 * 1024;
+pub(super) const REJECTION_BYTES_MAX: usize = 64 * 1024;
 
 /// Whether the same request may be sent again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -147,7 +147,7 @@ pub(super) async fn sort(response: Response, bytes_max: usize) -> Result<Vec<u8>
     })
 }
 
-fn retry_after(response: &Response) -> Option<Duration> {
+pub(super) fn retry_after(response: &Response) -> Option<Duration> {
     let seconds = response.headers().get(RETRY_AFTER)?.to_str().ok()?;
     let seconds = seconds.trim().parse().ok()?;
     Some(Duration::from_secs(seconds).clamp(Duration::from_secs(1), RETRY_AFTER_MAX))

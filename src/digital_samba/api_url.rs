@@ -6,7 +6,7 @@ use url::Url;
 
 use crate::domain::{FriendlyUrl, RoomId, SessionId, TextFault};
 
-use super::operations::Operation;
+use super::operations::{BASE_PATH, Operation};
 
 /// The base of the upstream API: an `https` URL (or `http` on loopback), before `/api/v1`. The
 /// developer key is sent there, so nothing else is accepted.
@@ -44,12 +44,33 @@ pub(super) enum RoomSegment<'a> {
 }
 
 impl ApiUrl {
+    /// The URL of an operation with the values of its path's parameters, in their order. Each is
+    /// encoded on its own.
+    pub(super) fn with(&self, operation: &Operation, parameters: &[String]) -> Url {
+        let mut url = self.0.clone();
+        let mut parameters = parameters.iter();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty();
+            segments.extend(BASE_PATH.split('/').skip(1));
+            for segment in operation.path.split('/').skip(1) {
+                if segment.starts_with('{') {
+                    // One that is missing stays in braces, which name nothing upstream.
+                    segments.push(parameters.next().map_or(segment, String::as_str));
+                } else {
+                    segments.push(segment);
+                }
+            }
+        }
+        url
+    }
+
     /// The URL of an operation. Each segment is encoded on its own.
     pub(super) fn of(&self, operation: &Operation, room: Option<RoomSegment<'_>>) -> Url {
         let mut url = self.0.clone();
         // `parse` admits http and https alone, which always have segments.
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty();
+            segments.extend(BASE_PATH.split('/').skip(1));
             for segment in operation.path.split('/').skip(1) {
                 match room {
                     Some(RoomSegment::Id(id)) if segment == "{room}" => {

@@ -93,6 +93,11 @@ impl Client {
         })
     }
 
+    /// What a forwarder shares with it.
+    pub(super) fn exchange(&self) -> Arc<Exchange> {
+        Arc::clone(&self.exchange)
+    }
+
     /// The team that the developer key belongs to.
     ///
     /// # Errors

@@ -9,6 +9,7 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 use tracing::Instrument as _;
+use url::Url;
 
 use crate::clock::Clock;
 use crate::developer_key::DeveloperKey;
@@ -53,12 +54,12 @@ impl Call<'_> {
 
 pub(super) struct Exchange {
     http: reqwest::Client,
-    parameters: Parameters,
+    pub(super) parameters: Parameters,
     key: Arc<ArcSwap<DeveloperKey>>,
-    clock: Clock,
-    metrics: Metrics,
-    budget: Budget,
-    breaker: Breaker,
+    pub(super) clock: Clock,
+    pub(super) metrics: Metrics,
+    pub(super) budget: Budget,
+    pub(super) breaker: Breaker,
     permits: Semaphore,
 }
 
@@ -189,22 +190,36 @@ impl Exchange {
         sent
     }
 
+    /// A request in the team's name.
+    pub(super) fn request(
+        &self,
+        http: &reqwest::Client,
+        operation: &Operation,
+        url: Url,
+    ) -> reqwest::RequestBuilder {
+        let Parameters {
+            team,
+            authorization,
+            ..
+        } = self.parameters;
+        http.request(operation.method.on_the_wire(), url)
+            .headers(trace_context::outgoing())
+            .header(
+                AUTHORIZATION,
+                self.key.load().authorization(authorization, team),
+            )
+    }
+
     async fn send(&self, call: &Call<'_>, left: Duration) -> Result<Vec<u8>, Fault> {
         let Parameters {
             api_url,
-            team,
-            authorization,
             request_timeout,
             answer_bytes_max,
             ..
         } = &self.parameters;
         let url = api_url.of(call.operation, call.room);
-        let key = self.key.load().authorization(*authorization, *team);
         let mut request = self
-            .http
-            .request(call.operation.method.clone(), url)
-            .headers(trace_context::outgoing())
-            .header(AUTHORIZATION, key)
+            .request(&self.http, call.operation, url)
             .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
             .timeout((*request_timeout).min(left));
         if !call.query.is_empty() {

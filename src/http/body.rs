@@ -81,7 +81,7 @@ fn not_an_object() -> Problem {
     Problem::new(Code::InvalidField).detail("The body must be a JSON object.")
 }
 
-fn is_json(request: &HttpRequest) -> bool {
+pub(super) fn is_json(request: &HttpRequest) -> bool {
     let Some(Ok(text)) = request
         .headers()
         .get(header::CONTENT_TYPE)

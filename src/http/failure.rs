@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use crate::authn::AuthnError;
+use crate::digital_samba::{ForwardFailure, PathFault, UploadFault};
+use crate::gateway::GatewayError;
 use crate::join::JoinError;
 use crate::metrics::{Metrics, Outcome};
 use crate::policy::Refusal;
@@ -109,6 +111,60 @@ impl From<UpstreamFailure> for Problem {
             }
             UpstreamFailure::Rejected { .. } => Self::new(Code::UpstreamRejected).because(failure),
         }
+    }
+}
+
+impl From<GatewayError> for Problem {
+    fn from(error: GatewayError) -> Self {
+        match error {
+            GatewayError::RoomNotOpen => Self::new(Code::Forbidden).detail(
+                "The credential is for some rooms alone: this is none of them, or no room.",
+            ),
+            GatewayError::NotJson => Self::new(Code::MalformedJson),
+            GatewayError::NotAnObject => {
+                Self::new(Code::InvalidField).detail("The body must be a JSON object.")
+            }
+            GatewayError::MaskSentBack => Self::new(Code::InvalidField).detail(
+                "The body has a masked secret in it: leave the member out, or send the secret.",
+            ),
+            GatewayError::NotImplemented { instead } => {
+                Self::new(Code::NotImplemented).detail(format!("It has {instead} in its place."))
+            }
+            GatewayError::Mint(error) => error.into(),
+            GatewayError::Forward(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<ForwardFailure> for Problem {
+    fn from(failure: ForwardFailure) -> Self {
+        match failure {
+            ForwardFailure::ShareUsedUp { retry_after }
+            | ForwardFailure::Crowded { retry_after } => Self::new(Code::RateLimited)
+                .retry_after(retry_after)
+                .because(failure),
+            ForwardFailure::Upload(fault) => fault.into(),
+            ForwardFailure::Upstream(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<UploadFault> for Problem {
+    fn from(fault: UploadFault) -> Self {
+        match fault {
+            UploadFault::NotMultipart => Self::new(Code::UnsupportedMediaType)
+                .detail("Send Content-Type: multipart/form-data with its boundary."),
+            UploadFault::TooLong => Self::new(Code::PayloadTooLarge),
+            UploadFault::Malformed => Self::new(Code::BadRequest)
+                .detail("The form does not begin or end with its boundary."),
+            UploadFault::BrokenOff => Self::new(Code::BadRequest).because(fault),
+        }
+    }
+}
+
+impl From<PathFault> for Problem {
+    fn from(fault: PathFault) -> Self {
+        Self::new(Code::BadRequest).detail(format!("In the path: {fault}."))
     }
 }
 

@@ -8,6 +8,8 @@ use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, Resource, guard, web};
 use arc_swap::ArcSwap;
 
+use crate::digital_samba::BASE_PATH;
+
 use super::internal::{self, join_links, lives, room_list};
 use super::problem::{Code, Problem};
 use super::{documents, health, join, me, rooms};
@@ -31,6 +33,16 @@ pub const PUBLIC: &[(&str, &[Method], &str)] = &[
 
 /// The paths of the internal listener; a method of a path may have a name of its own.
 pub const INTERNAL: &[(&str, &[Method], &str)] = &[
+    (
+        "/api/v1/{path}",
+        &[Method::GET, Method::POST, Method::PATCH, Method::DELETE],
+        "gateway",
+    ),
+    (
+        "/openapi-digital-samba.json",
+        &[Method::GET],
+        "gateway-description",
+    ),
     ("/v1/rooms", &[Method::GET], "list-rooms"),
     (
         ROOM,
@@ -151,6 +163,17 @@ pub fn internal(config: &mut web::ServiceConfig) {
             "openapi",
             get_or_head().to(documents::internal_openapi),
         ))
+        .service(get(
+            "/openapi-digital-samba.json",
+            "gateway-description",
+            get_or_head().to(internal::description::read),
+        ))
+        // Its own routes are the catalogue's.
+        .service(
+            web::resource([BASE_PATH, "/api/v1/{path:.*}"])
+                .name("gateway")
+                .route(web::route().to(internal::gateway::call)),
+        )
         .service(get("/docs", "docs", get_or_head().to(documents::docs)));
     probes(config);
 }

@@ -9,6 +9,7 @@ use arc_swap::ArcSwap;
 use crate::clock::{Clock, Monotonic};
 use crate::digital_samba::Client;
 use crate::domain::RoomBaseUrl;
+use crate::gateway::Gateway;
 use crate::join::{Broker, Live};
 use crate::metrics::Metrics;
 use crate::rooms::SettingsCatalogue;
@@ -45,6 +46,8 @@ pub struct PublicState {
 pub struct InternalState {
     /// The use cases.
     pub broker: Arc<Broker>,
+    /// Upstream's own API.
+    pub gateway: Arc<Gateway>,
     /// What upstream tells of rooms' lives.
     pub client: Arc<Client>,
     /// What room settings there are.

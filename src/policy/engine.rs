@@ -189,8 +189,8 @@ impl Policy {
         }
     }
 
-    /// No token lasts longer, whoever lets its holder in.
-    pub(super) fn token_ttl_max(&self) -> Duration {
+    /// The longest life of a room token, whoever asks for it.
+    pub fn token_ttl_max(&self) -> Duration {
         self.token_ttl_max
     }
 

@@ -8,7 +8,7 @@ use moka::sync::Cache;
 use prometheus_client::metrics::counter::Counter;
 
 use crate::clock::{Clock, Monotonic};
-use crate::domain::RoomKey;
+use crate::domain::{RoomId, RoomKey};
 use crate::metrics::{Metrics, Outcome};
 
 use super::directory::Parameters;
@@ -180,6 +180,24 @@ impl RoomCache {
     pub(super) fn forget(&self, key: &RoomKey) {
         self.rooms.invalidate(key);
         self.absences.invalidate(key);
+    }
+
+    pub(super) fn forget_all(&self) {
+        self.rooms.invalidate_all();
+        self.absences.invalidate_all();
+    }
+
+    /// The keys of the rooms that upstream knows by this id or name. Looks through all of them:
+    /// rooms are changed rarely.
+    pub(super) fn keys_of(&self, name: &str) -> Vec<RoomKey> {
+        let id = RoomId::parse(name).ok();
+        let known = self.rooms.iter();
+        known
+            .filter(|(_, entry)| {
+                Some(entry.room.id()) == id || entry.room.friendly_url().as_str() == name
+            })
+            .map(|(_, entry)| entry.room.key().clone())
+            .collect()
     }
 
     /// Forgets this room, not a newer one of the same room key.

@@ -180,6 +180,20 @@ impl Directory {
         self.cache.forget(key);
     }
 
+    /// Forgets every room, as [`Directory::invalidate`] does one: something changed that any of
+    /// them may hang on.
+    pub fn invalidate_all(&self) {
+        self.flights.abandon_all();
+        self.cache.forget_all();
+    }
+
+    /// Forgets the room that upstream knows by this id or name.
+    pub fn invalidate_named(&self, name: &str) {
+        for key in self.cache.keys_of(name) {
+            self.invalidate(&key);
+        }
+    }
+
     /// Forgets a room that upstream answered 404 for, unless a newer one took its place.
     pub fn note_gone(&self, room: &Room) {
         self.cache.forget_room(room);

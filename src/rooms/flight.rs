@@ -109,6 +109,11 @@ impl Flights {
     pub(super) fn abandon(&self, key: &RoomKey) {
         lock(&self.under_way).remove(key);
     }
+
+    /// Abandons every flight.
+    pub(super) fn abandon_all(&self) {
+        lock(&self.under_way).clear();
+    }
 }
 
 /// The end of a flight, held by its task. However the task ends, the flight leaves the map.

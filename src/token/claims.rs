@@ -12,7 +12,8 @@ pub(super) struct Claims<'a> {
     /// The room, always by its id: a name could come to mean another room.
     pub(super) rd: RoomId,
     /// The participant, for the app.
-    pub(super) ud: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) ud: Option<&'a str>,
     /// The display name; without it the participant is asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) u: Option<&'a str>,
@@ -35,7 +36,7 @@ impl Claims<'_> {
     /// The name of the longest claim that can be made shorter.
     pub(super) fn longest(&self) -> &'static str {
         let lengths = [
-            ("ud", self.ud.len()),
+            ("ud", self.ud.map_or(0, str::len)),
             ("u", self.u.map_or(0, str::len)),
             ("initials", self.initials.map_or(0, str::len)),
             ("avatar", self.avatar.map_or(0, str::len)),

@@ -7,14 +7,16 @@ use arc_swap::ArcSwap;
 use jsonwebtoken::{Algorithm, Header};
 use prometheus_client::metrics::histogram::Histogram;
 
+use crate::authn::ServicePrincipal;
 use crate::clock::{Clock, UnixTime};
 use crate::developer_key::DeveloperKey;
 use crate::domain::{
-    AvatarUrl, BreakoutId, DisplayName, Initials, RoleName, RoomBaseUrl, RoomKey, TeamId,
+    AvatarUrl, BreakoutId, DisplayName, FriendlyUrl, Initials, RoleName, RoomBaseUrl, RoomId,
+    RoomKey, Scope, TeamId,
 };
 use crate::metrics::Metrics;
 use crate::policy::{Admission, ServiceGrant};
-use crate::rooms::Room;
+use crate::rooms::{Room, UpstreamRoom};
 
 use super::claims::Claims;
 use super::join_link::{LINK_BYTES_MAX, RoomToken, Validity};
@@ -80,11 +82,70 @@ pub struct Minter {
 
 /// What of an admission goes into a token.
 struct Pass<'a> {
-    room_key: &'a RoomKey,
-    user_id: &'a str,
+    /// The room that it was given for; none where no policy gave it.
+    room_key: Option<&'a RoomKey>,
+    user_id: Option<&'a str>,
     role: &'a RoleName,
     not_before: UnixTime,
     expires_at: UnixTime,
+}
+
+/// What of a room goes into a token.
+struct Door<'a> {
+    key: Option<&'a RoomKey>,
+    id: RoomId,
+    friendly_url: &'a FriendlyUrl,
+    roles: &'a [RoleName],
+    end_to_end_encrypted: bool,
+}
+
+impl<'a> Door<'a> {
+    fn of(room: &'a Room) -> Self {
+        Self {
+            key: Some(room.key()),
+            id: room.id(),
+            friendly_url: room.friendly_url(),
+            roles: room.roles(),
+            end_to_end_encrypted: room.end_to_end_encrypted(),
+        }
+    }
+}
+
+/// What a product backend that may mint tokens asks for: its own users are its own business, so
+/// that no policy decides.
+#[derive(Debug)]
+pub struct ServicePass<'a> {
+    room: &'a UpstreamRoom,
+    wish: ServiceWish<'a>,
+}
+
+/// What a product backend wants in a token.
+#[derive(Debug)]
+pub struct ServiceWish<'a> {
+    /// Whose token it is, for the app.
+    pub user_id: Option<&'a str>,
+    /// In which role.
+    pub role: &'a RoleName,
+    /// From when on, if not from now on.
+    pub not_before: Option<UnixTime>,
+    /// Until when.
+    pub expires_at: UnixTime,
+}
+
+impl<'a> ServicePass<'a> {
+    /// The proof that a product backend may let anybody into this room; `None` if it may not.
+    pub fn of(
+        service: &ServicePrincipal,
+        room: &'a UpstreamRoom,
+        wish: ServiceWish<'a>,
+    ) -> Option<Self> {
+        let key = room.external_id.as_deref().map(RoomKey::parse);
+        let may_touch = match key {
+            Some(Ok(key)) => service.may_touch(&key),
+            Some(Err(_)) | None => service.may_touch_every_room(),
+        };
+        (service.has(Scope::TokensMint) && may_touch).then_some(Self { room, wish })
+    }
 }
 
 impl Minter {
@@ -124,8 +185,8 @@ impl Minter {
         now: UnixTime,
     ) -> Result<RoomToken, MintError> {
         let pass = Pass {
-            room_key: admission.room_key(),
-            user_id: admission.principal().user_id().as_str(),
+            room_key: Some(admission.room_key()),
+            user_id: Some(admission.principal().user_id().as_str()),
             role: admission.role(),
             not_before: admission.not_before(),
             expires_at: admission.expires_at(),
@@ -145,8 +206,8 @@ impl Minter {
         now: UnixTime,
     ) -> Result<RoomToken, MintError> {
         let pass = Pass {
-            room_key: grant.room_key(),
-            user_id: grant.user_id().as_str(),
+            room_key: Some(grant.room_key()),
+            user_id: Some(grant.user_id().as_str()),
             role: grant.role(),
             not_before: grant.not_before(),
             expires_at: grant.expires_at(),
@@ -162,10 +223,39 @@ impl Minter {
         now: UnixTime,
     ) -> Result<RoomToken, MintError> {
         let begun = self.clock.monotonic();
-        let token = self.sign(pass, room, details, now)?;
+        let token = self.sign(pass, &Door::of(room), details, now)?;
         let took = self.clock.monotonic().since(begun);
         self.mint_seconds.observe(took.as_secs_f64());
         Ok(token)
+    }
+
+    /// Signs a token that a product backend asks for.
+    ///
+    /// # Errors
+    /// [`MintError`] when the room lacks the role, its time is over, or the link gets too long.
+    pub fn mint_for_service(
+        &self,
+        pass: &ServicePass<'_>,
+        details: &ParticipantDetails,
+        now: UnixTime,
+    ) -> Result<RoomToken, MintError> {
+        let ServicePass { room, wish } = pass;
+        let door = Door {
+            key: None,
+            id: room.id,
+            friendly_url: &room.friendly_url,
+            roles: &room.roles,
+            end_to_end_encrypted: room.end_to_end_encrypted,
+        };
+        let pass = Pass {
+            room_key: None,
+            user_id: wish.user_id,
+            role: wish.role,
+            // As asked: nobody's clock is guessed at then.
+            not_before: wish.not_before.map_or(now, |asked| asked.plus(CLOCK_SKEW)),
+            expires_at: wish.expires_at,
+        };
+        self.sign(&pass, &door, details, now)
     }
 
     #[expect(
@@ -175,17 +265,17 @@ impl Minter {
     fn sign(
         &self,
         pass: &Pass<'_>,
-        room: &Room,
+        room: &Door<'_>,
         details: &ParticipantDetails,
         now: UnixTime,
     ) -> Result<RoomToken, MintError> {
-        if pass.room_key != room.key() {
+        if pass.room_key != room.key {
             return Err(MintError::AnotherRoom);
         }
-        if !room.has_role(pass.role) {
+        if !room.roles.contains(pass.role) {
             return Err(MintError::RoleNotInRoom {
                 role: pass.role.clone(),
-                roles: room.roles().into(),
+                roles: room.roles.into(),
             });
         }
         if pass.expires_at.seconds() <= now.seconds() {
@@ -194,10 +284,10 @@ impl Minter {
         let name = details.display_name.as_ref().map(DisplayName::as_str);
         let claims = Claims {
             td: self.team,
-            rd: room.id(),
+            rd: room.id,
             ud: pass.user_id,
             // The name of an encrypted room's participant must not be readable upstream.
-            u: name.filter(|_| !room.end_to_end_encrypted()),
+            u: name.filter(|_| !room.end_to_end_encrypted),
             initials: details.initials.as_ref().map(Initials::as_str),
             role: pass.role.as_str(),
             avatar: details.avatar.as_ref().map(AvatarUrl::as_str),
@@ -213,7 +303,7 @@ impl Minter {
         let token = jsonwebtoken::encode(&self.header, &claims, key.signer())
             .map_err(MintError::Signing)?;
         let validity = validity(&claims);
-        RoomToken::new(&self.base_url, room.friendly_url(), &token, validity).ok_or_else(|| {
+        RoomToken::new(&self.base_url, room.friendly_url, &token, validity).ok_or_else(|| {
             MintError::LinkTooLong {
                 claim: claims.longest(),
             }

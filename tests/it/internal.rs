@@ -49,6 +49,11 @@ impl Backend {
         self.key.text().expose_secret().to_owned()
     }
 
+    /// The id of its key.
+    pub(crate) fn id(&self) -> &str {
+        self.key.id().as_str()
+    }
+
     /// The same key with another secret.
     fn wrong_key(&self) -> String {
         let other = ApiKey::generate().text();

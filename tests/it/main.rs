@@ -33,6 +33,10 @@ mod docs_page;
 #[cfg(test)]
 mod edge;
 
+/// Upstream's own API for product backends: by scopes, bounded, masked, translated.
+#[cfg(test)]
+mod gateway;
+
 /// Product backends: what proves them, what they may do, and what comes of it.
 #[cfg(test)]
 mod internal;

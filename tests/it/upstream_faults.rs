@@ -322,7 +322,7 @@ async fn a_used_up_budget_stops_unknown_rooms_alone_until_there_is_some_again() 
     let app = TestApp::spawn_with(|setup| {
         setup
             .config(OPEN_POLICY)
-            .config("[digital_samba]\nrequests_per_minute = 2");
+            .config("[digital_samba]\nrequests_per_minute = 2\n[gateway]\nrequests_per_minute = 1");
     })
     .await;
     let token = app.token(User::Ada);

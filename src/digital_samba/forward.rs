@@ -1,0 +1,473 @@
+//! Sends product backends' own requests on: within the gateway's share of the team's budget, so
+//! that joins always have theirs, with bodies that stream and are never held whole unless they are
+//! JSON of a bounded length.
+
+mod chunks;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use reqwest::Response;
+use reqwest::header::{
+    ACCEPT, CONTENT_DISPOSITION, CONTENT_LANGUAGE, CONTENT_TYPE, HeaderMap, HeaderName,
+    HeaderValue, RETRY_AFTER,
+};
+use serde::de::IgnoredAny;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tracing::Instrument as _;
+
+use crate::http_client::{HttpClientError, HttpClientParameters, Proxies, http_client, read_body};
+use crate::metrics::UpstreamCall;
+use crate::rooms::UpstreamFailure;
+use crate::trace_context;
+
+use super::answer::{
+    BUDGET_RETRY_AFTER_DEFAULT, REJECTION_BYTES_MAX, RETRY_AFTER_DEFAULT, retry_after,
+};
+use super::breaker::Leave;
+use super::budget::Budget;
+use super::client::Client;
+use super::exchange::Exchange;
+use super::operations::{Body, Operation};
+
+pub use chunks::{Chunks, StreamFault, Upload, UploadFault, UploadSender, upload};
+
+/// Header fields of an answer that are passed on, beside its status.
+const PASSED_ON: [HeaderName; 4] = [
+    CONTENT_TYPE,
+    CONTENT_DISPOSITION,
+    CONTENT_LANGUAGE,
+    RETRY_AFTER,
+];
+/// What is said to whoever comes when all places in the queue are taken.
+const QUEUE_RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// How much of upstream the gateway may have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForwardParameters {
+    /// Its share of the team's requests a minute.
+    pub requests_per_minute: usize,
+    /// Requests under way at once.
+    pub concurrency_max: usize,
+    /// Requests that wait for one of those to end.
+    pub queue_max: usize,
+    /// How long one waits.
+    pub queue_wait: Duration,
+    /// Until an answer begins, its upload included.
+    pub answer_timeout: Duration,
+    /// Until the next piece of a body comes, or is taken.
+    pub idle_timeout: Duration,
+    /// For a whole exchange, however steadily it flows.
+    pub total_timeout: Duration,
+    /// The longest JSON answer that can be rewritten.
+    pub json_bytes_max: usize,
+    /// The longest answer that streams.
+    pub download_bytes_max: u64,
+}
+
+/// One request to be sent on.
+#[derive(Debug)]
+pub struct ForwardRequest<'a> {
+    /// What.
+    pub operation: &'static Operation,
+    /// The values of its path's parameters, decoded.
+    pub parameters: &'a [String],
+    /// Its query.
+    pub query: &'a [(String, String)],
+    /// Its body.
+    pub body: ForwardBody,
+    /// Whether a JSON answer must be whole, because it is going to be rewritten.
+    pub whole: bool,
+}
+
+/// A body on its way to upstream.
+#[derive(Debug)]
+pub enum ForwardBody {
+    /// None.
+    Nothing,
+    /// JSON.
+    Json(Bytes),
+    /// A form, piece by piece.
+    Upload(Upload),
+}
+
+/// What upstream said, to be told to the caller.
+#[derive(Debug)]
+pub struct Forwarded {
+    /// Its status: a success, or a 4xx.
+    pub status: u16,
+    /// The fields that are passed on.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// Its body.
+    pub body: AnswerBody,
+}
+
+/// The body of an answer.
+#[derive(Debug)]
+pub enum AnswerBody {
+    /// All of it.
+    Whole(Bytes),
+    /// Piece by piece.
+    Chunks(Chunks),
+}
+
+/// Why there is no answer of upstream's to tell.
+#[derive(Debug, thiserror::Error)]
+pub enum ForwardFailure {
+    /// The gateway's share of this minute is used up.
+    #[error("the gateway's share of the upstream budget is used up")]
+    ShareUsedUp {
+        /// When to come back.
+        retry_after: Duration,
+    },
+    /// Too many wait already, or it took too long.
+    #[error("too many requests of the gateway are under way")]
+    Crowded {
+        /// When to come back.
+        retry_after: Duration,
+    },
+    /// The caller's upload is no form, is too long or broke off.
+    #[error(transparent)]
+    Upload(#[from] UploadFault),
+    /// Upstream failed.
+    #[error(transparent)]
+    Upstream(#[from] UpstreamFailure),
+}
+
+/// Sends requests on. Shares the client's breaker and total budget, and has its own bounds.
+pub struct Forwarder {
+    exchange: Arc<Exchange>,
+    http: reqwest::Client,
+    parameters: ForwardParameters,
+    share: Budget,
+    permits: Arc<Semaphore>,
+    queue: Semaphore,
+}
+
+impl std::fmt::Debug for Forwarder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Forwarder")
+            .field("parameters", &self.parameters)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Forwarder {
+    /// A forwarder beside a client.
+    ///
+    /// # Errors
+    /// [`HttpClientError`] when TLS cannot be set up.
+    pub fn new(parameters: ForwardParameters, client: &Client) -> Result<Self, HttpClientError> {
+        let exchange = client.exchange();
+        let http = http_client(HttpClientParameters {
+            connect_timeout: exchange.parameters.connect_timeout,
+            total_timeout: parameters.total_timeout,
+            redirects_max: 0,
+            idle_connections_max: parameters.concurrency_max,
+            proxies: Proxies::OfEnvironment,
+        })?;
+        Ok(Self {
+            http,
+            share: Budget::new(parameters.requests_per_minute, exchange.clock.clone()),
+            permits: Arc::new(Semaphore::new(parameters.concurrency_max)),
+            queue: Semaphore::new(parameters.queue_max),
+            exchange,
+            parameters,
+        })
+    }
+
+    /// Sends one request once; a caller repeats what is worth repeating.
+    ///
+    /// # Errors
+    /// [`ForwardFailure`] unless upstream succeeded or said with a 4xx what is wrong.
+    pub async fn send(&self, request: ForwardRequest<'_>) -> Result<Forwarded, ForwardFailure> {
+        let operation = request.operation.id;
+        let sent = self.pass_guards(request).await;
+        let status = match &sent {
+            Ok(answer) => answer.status.to_string(),
+            Err(failure) => label(failure).to_owned(),
+        };
+        let label = UpstreamCall { operation, status };
+        let calls = &self.exchange.metrics.upstream_calls;
+        calls.get_or_create(&label).inc();
+        sent
+    }
+
+    async fn pass_guards(&self, request: ForwardRequest<'_>) -> Result<Forwarded, ForwardFailure> {
+        let open = |retry_after| UpstreamFailure::Unavailable { retry_after };
+        self.exchange.breaker.check().map_err(open)?;
+        let permit = self.permit().await?;
+        let leave = self.exchange.breaker.leave().map_err(open)?;
+        // The own share first: what is refused here takes nothing from the joins.
+        self.share
+            .take()
+            .map_err(|retry_after| ForwardFailure::ShareUsedUp { retry_after })?;
+        self.exchange
+            .budget
+            .take()
+            .map_err(|retry_after| UpstreamFailure::OutOfBudget { retry_after })?;
+        let span = trace_context::client_span(request.operation.id);
+        let sending = self.exchange_one(request, leave, permit);
+        Box::pin(sending.instrument(span)).await
+    }
+
+    async fn permit(&self) -> Result<OwnedSemaphorePermit, ForwardFailure> {
+        if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
+            return Ok(permit);
+        }
+        let crowded = || ForwardFailure::Crowded {
+            retry_after: QUEUE_RETRY_AFTER,
+        };
+        let _place = self.queue.try_acquire().map_err(|_full| crowded())?;
+        let waiting = Arc::clone(&self.permits).acquire_owned();
+        match tokio::time::timeout(self.parameters.queue_wait, waiting).await {
+            Ok(Ok(permit)) => Ok(permit),
+            Ok(Err(_)) | Err(_) => Err(crowded()),
+        }
+    }
+
+    async fn exchange_one(
+        &self,
+        request: ForwardRequest<'_>,
+        leave: Leave<'_>,
+        permit: OwnedSemaphorePermit,
+    ) -> Result<Forwarded, ForwardFailure> {
+        let ForwardRequest {
+            operation,
+            parameters,
+            query,
+            body,
+            whole,
+        } = request;
+        let url = self.exchange.parameters.api_url.with(operation, parameters);
+        let mut builder = self.exchange.request(&self.http, operation, url);
+        if !operation.answer.is_json() {
+            builder = builder.header(ACCEPT, HeaderValue::from_static("application/json, */*"));
+        }
+        if !query.is_empty() {
+            builder = builder.query(query);
+        }
+        let mut caller_fault = None;
+        builder = match body {
+            ForwardBody::Nothing => builder,
+            ForwardBody::Json(json) => builder
+                .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
+                .body(json),
+            ForwardBody::Upload(upload) => {
+                let (content_type, body, fault) = upload.into_body();
+                caller_fault = Some(fault);
+                builder.header(CONTENT_TYPE, content_type).body(body)
+            }
+        };
+        let started = self.exchange.clock.monotonic();
+        let sent = tokio::time::timeout(self.parameters.answer_timeout, builder.send()).await;
+        let taken = self.exchange.clock.monotonic().since(started);
+        let seconds = &self.exchange.metrics.upstream_seconds;
+        seconds.observe(taken.as_secs_f64());
+        if let Some(fault) = caller_fault.and_then(|fault| fault.take()) {
+            // The caller's fault, not upstream's: the breaker learns nothing (`leave` is dropped).
+            return Err(fault.into());
+        }
+        let response = match sent {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) if !error.is_timeout() => {
+                leave.failed();
+                let retry_after = RETRY_AFTER_DEFAULT;
+                return Err(UpstreamFailure::Unavailable { retry_after }.into());
+            }
+            Ok(Err(_)) | Err(_) => {
+                leave.failed();
+                return Err(UpstreamFailure::Timeout.into());
+            }
+        };
+        if matches!(response.status().as_u16(), 502..=504) {
+            leave.failed();
+        } else {
+            // A bare 500 is about this one request; it must not shut the joins out.
+            leave.answered();
+        }
+        self.sort(operation, response, whole, permit).await
+    }
+
+    /// A success or a 4xx to be told, or a failure.
+    async fn sort(
+        &self,
+        operation: &Operation,
+        response: Response,
+        whole: bool,
+        permit: OwnedSemaphorePermit,
+    ) -> Result<Forwarded, ForwardFailure> {
+        let status = response.status();
+        let code = status.as_u16();
+        let malformed = |what| ForwardFailure::from(UpstreamFailure::Malformed { what });
+        let pause = retry_after(&response);
+        match code {
+            401 | 403 => Err(UpstreamFailure::Refused { status: code }.into()),
+            504 => Err(UpstreamFailure::Timeout.into()),
+            500..=599 => {
+                let retry_after = pause.unwrap_or(RETRY_AFTER_DEFAULT);
+                Err(UpstreamFailure::Unavailable { retry_after }.into())
+            }
+            400..=499 => {
+                if code == 429 {
+                    let pause = pause.unwrap_or(BUDGET_RETRY_AFTER_DEFAULT);
+                    self.exchange.budget.pause(pause);
+                }
+                Ok(self.rejection(response).await)
+            }
+            200..=299 if operation.answer.is_json() => self.json(response, whole, permit).await,
+            200..=299 if is_html(response.headers()) => Err(malformed("it is a web page")),
+            200..=299 => Ok(Forwarded {
+                status: code,
+                headers: passed_on(response.headers()),
+                body: self.stream(Bytes::new(), response.content_length(), response, permit),
+            }),
+            _ => Err(malformed(
+                "it is a redirect or another status without meaning here",
+            )),
+        }
+    }
+
+    /// A 4xx: its JSON as it came, or upstream's form of a message where there is none.
+    async fn rejection(&self, response: Response) -> Forwarded {
+        let status = response.status().as_u16();
+        let headers = response.headers();
+        let is_json = is_json(headers);
+        let retry_after = headers.get(RETRY_AFTER).cloned();
+        let reading = read_body(response, REJECTION_BYTES_MAX);
+        let body = match tokio::time::timeout(self.parameters.idle_timeout, reading).await {
+            Ok(Ok(body)) if is_json && is_well_formed(&body) => Bytes::from(body),
+            Ok(_) | Err(_) => {
+                Bytes::from_static(br#"{"message":"The video service refused the request."}"#)
+            }
+        };
+        let mut headers = vec![(CONTENT_TYPE, HeaderValue::from_static("application/json"))];
+        headers.extend(retry_after.map(|seconds| (RETRY_AFTER, seconds)));
+        Forwarded {
+            status,
+            headers,
+            body: AnswerBody::Whole(body),
+        }
+    }
+
+    /// A JSON answer: whole where it fits, so that half of one is a clear failure; else on as it
+    /// comes, unless it has to be whole.
+    async fn json(
+        &self,
+        mut response: Response,
+        whole: bool,
+        permit: OwnedSemaphorePermit,
+    ) -> Result<Forwarded, ForwardFailure> {
+        let malformed = |what| ForwardFailure::from(UpstreamFailure::Malformed { what });
+        if !is_json(response.headers()) {
+            return Err(malformed("it is not called JSON"));
+        }
+        let status = response.status().as_u16();
+        let headers = passed_on(response.headers());
+        // Asked before anything is read: it becomes what is left.
+        let length = response.content_length();
+        let bytes_max = self.parameters.json_bytes_max;
+        let mut read = Vec::new();
+        loop {
+            let next = tokio::time::timeout(self.parameters.idle_timeout, response.chunk()).await;
+            match next {
+                Ok(Ok(Some(chunk))) => read.extend_from_slice(&chunk),
+                Ok(Ok(None)) => break,
+                Ok(Err(_)) => return Err(malformed("it breaks off")),
+                Err(_) => return Err(UpstreamFailure::Timeout.into()),
+            }
+            if read.len() > bytes_max {
+                if whole {
+                    return Err(malformed("it is too long"));
+                }
+                let body = self.stream(Bytes::from(read), length, response, permit);
+                return Ok(Forwarded {
+                    status,
+                    headers,
+                    body,
+                });
+            }
+        }
+        if !is_well_formed(&read) {
+            return Err(malformed("it is not JSON"));
+        }
+        Ok(Forwarded {
+            status,
+            headers,
+            body: AnswerBody::Whole(Bytes::from(read)),
+        })
+    }
+
+    fn stream(
+        &self,
+        read: Bytes,
+        length: Option<u64>,
+        response: Response,
+        permit: OwnedSemaphorePermit,
+    ) -> AnswerBody {
+        let limits = chunks::Limits {
+            idle_timeout: self.parameters.idle_timeout,
+            bytes_max: self.parameters.download_bytes_max,
+        };
+        let beginning = chunks::Beginning { read, length };
+        AnswerBody::Chunks(Chunks::of(beginning, response, limits, permit))
+    }
+}
+
+/// The word for a failure in the metric of upstream calls.
+fn label(failure: &ForwardFailure) -> &'static str {
+    match failure {
+        ForwardFailure::ShareUsedUp { .. } => "share",
+        ForwardFailure::Crowded { .. } => "concurrency",
+        ForwardFailure::Upload(_) => "upload",
+        ForwardFailure::Upstream(failure) => match failure {
+            UpstreamFailure::Refused { .. } => "refused",
+            UpstreamFailure::OutOfBudget { .. } => "budget",
+            UpstreamFailure::Unavailable { .. } => "unavailable",
+            UpstreamFailure::Timeout => "timeout",
+            UpstreamFailure::Malformed { .. } => "malformed",
+            UpstreamFailure::Rejected { .. } => "rejected",
+        },
+    }
+}
+
+fn passed_on(headers: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
+    let fields = PASSED_ON.into_iter();
+    fields
+        .filter_map(|name| {
+            let value = headers.get(&name)?.clone();
+            Some((name, value))
+        })
+        .collect()
+}
+
+fn essence(headers: &HeaderMap) -> Option<&str> {
+    let kind = headers.get(CONTENT_TYPE)?.to_str().ok()?;
+    kind.split(';').next().map(str::trim)
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    essence(headers).is_some_and(|kind| kind.eq_ignore_ascii_case("application/json"))
+}
+
+fn is_html(headers: &HeaderMap) -> bool {
+    essence(headers).is_some_and(|kind| {
+        kind.eq_ignore_ascii_case("text/html") || kind.eq_ignore_ascii_case("application/xhtml+xml")
+    })
+}
+
+fn is_well_formed(json: &[u8]) -> bool {
+    serde_json::from_slice::<IgnoredAny>(json).is_ok()
+}
+
+impl ForwardBody {
+    /// Whether an operation takes it.
+    pub fn fits(&self, operation: &Operation) -> bool {
+        match self {
+            Self::Nothing => operation.body != Body::Multipart,
+            Self::Json(_) => operation.body == Body::Json,
+            Self::Upload(_) => operation.body == Body::Multipart,
+        }
+    }
+}

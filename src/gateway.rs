@@ -1,0 +1,229 @@
+//! The drop-in gateway: a product backend speaks upstream's own API, and each call is
+//! bounded, translated where the older reference differs, and masked. Holds no developer key, and
+//! knows nothing of how its caller proved itself or is answered.
+
+mod call;
+mod counters;
+mod error;
+mod known_rooms;
+mod older;
+mod room_access;
+mod token;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use serde_json::{Map, Value};
+
+use crate::digital_samba::legacy::{has_two_forms, to_current, to_older, with_numeric_total_count};
+use crate::digital_samba::secrets::{has_mask, mask, may_answer_secrets};
+use crate::digital_samba::{
+    Answer, AnswerBody, Client, ForwardBody, ForwardParameters, ForwardRequest, Forwarded,
+    Forwarder, Operation,
+};
+use crate::domain::{RoomKey, Scope};
+use crate::http_client::HttpClientError;
+use crate::join::{Broker, Live};
+use crate::rooms::UpstreamFailure;
+
+pub use call::{GatewayBody, GatewayCall};
+pub use error::GatewayError;
+
+use call::Wanted;
+use counters::Counters;
+use known_rooms::KnownRooms;
+use older::Older;
+use room_access::RoomOfCall;
+
+/// How the gateway is bounded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parameters {
+    /// What it may have of upstream.
+    pub forward: ForwardParameters,
+    /// The longest JSON body.
+    pub body_bytes_max: usize,
+    /// The longest upload.
+    pub upload_bytes_max: usize,
+    /// Rooms that it remembers.
+    pub rooms_max: u64,
+    /// For how long.
+    pub rooms_fresh_for: std::time::Duration,
+    /// Product backends that are answered in the older reference's form, by the id of their key.
+    pub older_form_for: BTreeSet<String>,
+}
+
+/// The gateway.
+#[derive(Debug)]
+pub struct Gateway {
+    parameters: Parameters,
+    forwarder: Forwarder,
+    rooms: KnownRooms,
+    broker: Arc<Broker>,
+    live: Arc<ArcSwap<Live>>,
+    counters: Counters,
+}
+
+/// What came of a call.
+#[derive(Debug)]
+pub struct Answered {
+    /// The room that it was about, if that has a room key.
+    pub room_key: Option<RoomKey>,
+    /// What its caller is told.
+    pub told: Result<Forwarded, GatewayError>,
+}
+
+impl Gateway {
+    /// A gateway beside a broker, through its client.
+    ///
+    /// # Errors
+    /// [`HttpClientError`] when TLS cannot be set up.
+    pub fn new(
+        parameters: Parameters,
+        client: &Client,
+        broker: Arc<Broker>,
+        live: Arc<ArcSwap<Live>>,
+    ) -> Result<Self, HttpClientError> {
+        Ok(Self {
+            forwarder: Forwarder::new(parameters.forward.clone(), client)?,
+            rooms: KnownRooms::new(
+                parameters.rooms_max,
+                parameters.rooms_fresh_for,
+                broker.clock.clone(),
+            ),
+            counters: Counters::new(&broker.metrics),
+            parameters,
+            broker,
+            live,
+        })
+    }
+
+    /// How it is bounded.
+    pub fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    /// Answers one call, of a product backend that has the operation's scope.
+    pub async fn call(&self, call: GatewayCall<'_>) -> Answered {
+        let operation = call.operation;
+        let mut room = RoomOfCall::default();
+        let told = Box::pin(self.answer(call, &mut room)).await;
+        let status = told.as_ref().ok().map(|answer| answer.status);
+        self.counters.count(operation, status);
+        Answered {
+            room_key: room.key().cloned(),
+            told,
+        }
+    }
+
+    async fn answer(
+        &self,
+        call: GatewayCall<'_>,
+        room: &mut RoomOfCall,
+    ) -> Result<Forwarded, GatewayError> {
+        let operation = call.operation;
+        let is_older =
+            call.wants_older_form || self.parameters.older_form_for.contains(call.service.id());
+        let mut wanted = Wanted::of(call)?;
+        if let Some(faulty) = self.find_room(&mut wanted, room).await? {
+            return Ok(faulty);
+        }
+        match older::way_of(operation) {
+            Older::Today if operation.id == "create_room_token" => self.token(&wanted, room),
+            Older::Today => self.forward(wanted, room, is_older).await,
+            Older::SentAs(id) => {
+                wanted.operation = Operation::named(id).unwrap_or(operation);
+                self.forward(wanted, room, is_older).await
+            }
+            Older::Count { of } => self.count(of, &wanted).await,
+            Older::Sessions => self.sessions_of_participant(&wanted).await,
+            Older::NotOffered { instead } => Err(GatewayError::NotImplemented { instead }),
+        }
+    }
+
+    /// Sends a call on, and makes its answer the caller's.
+    async fn forward(
+        &self,
+        wanted: Wanted<'_>,
+        room: &RoomOfCall,
+        is_older: bool,
+    ) -> Result<Forwarded, GatewayError> {
+        let operation = wanted.operation;
+        let masks = may_answer_secrets(operation) && !wanted.service.has(Scope::SecretsRead);
+        let ages = is_older && has_two_forms(operation);
+        let whole = masks || ages || operation.answer == Answer::Page;
+        let given = wanted.given_key();
+        let name = wanted.room().map(str::to_owned);
+        let sent = self
+            .forwarder
+            .send(ForwardRequest {
+                operation,
+                parameters: &wanted.parameters,
+                query: &wanted.query,
+                body: wanted.body,
+                whole,
+            })
+            .await;
+        let is_refused = sent.as_ref().is_ok_and(|answer| answer.status >= 400);
+        if !is_refused {
+            // Also after a failure: upstream may have done it.
+            self.forget_what_changed(operation, room, name.as_deref(), given.as_ref());
+        }
+        let mut answer = sent?;
+        if answer.status < 400
+            && let AnswerBody::Whole(body) = &answer.body
+        {
+            answer.body = AnswerBody::Whole(rewritten(operation, body.clone(), masks, ages)?);
+        }
+        Ok(answer)
+    }
+}
+
+/// An answer as its caller may and wants to read it.
+fn rewritten(
+    operation: &Operation,
+    body: Bytes,
+    masks: bool,
+    ages: bool,
+) -> Result<Bytes, GatewayError> {
+    let body = match operation.answer {
+        Answer::Page => with_numeric_total_count(&body).map_or(body, Bytes::from),
+        Answer::Object
+        | Answer::Array
+        | Answer::Empty
+        | Answer::Text
+        | Answer::Export
+        | Answer::Template => body,
+    };
+    if !masks && !ages {
+        return Ok(body);
+    }
+    let unreadable = |_error| UpstreamFailure::Malformed {
+        what: "it is not JSON",
+    };
+    let mut answer: Value = serde_json::from_slice(&body).map_err(unreadable)?;
+    if ages {
+        to_older(operation, &mut answer);
+    }
+    if masks {
+        mask(operation, &mut answer);
+    }
+    Ok(Bytes::from(answer.to_string()))
+}
+
+/// A JSON body as upstream takes it today.
+fn current_body(operation: &'static Operation, json: Bytes) -> Result<ForwardBody, GatewayError> {
+    if may_answer_secrets(operation) && has_mask(&json) {
+        return Err(GatewayError::MaskSentBack);
+    }
+    if !has_two_forms(operation) {
+        return Ok(ForwardBody::Json(json));
+    }
+    let mut body: Map<String, Value> =
+        serde_json::from_slice(&json).map_err(|_not_an_object| GatewayError::NotAnObject)?;
+    to_current(operation, &mut body);
+    Ok(ForwardBody::Json(Bytes::from(
+        Value::Object(body).to_string(),
+    )))
+}
