@@ -15,6 +15,7 @@ use crate::domain::{FriendlyUrl, RoleName, RoomId, TeamId};
 use crate::http_client::HttpClientError;
 use crate::metrics::Metrics;
 use crate::rooms::{CreateFailure, NewRoom, RoomUpstream, UpstreamFailure, UpstreamRoom};
+use crate::state::State;
 
 use super::api_url::{ApiUrl, RoomSegment};
 use super::exchange::{Call, Exchange};
@@ -84,8 +85,9 @@ impl Client {
         key: Arc<ArcSwap<DeveloperKey>>,
         clock: Clock,
         metrics: Metrics,
+        state: State,
     ) -> Result<Self, HttpClientError> {
-        let exchange = Exchange::new(parameters, key, clock, metrics)?;
+        let exchange = Exchange::new(parameters, key, clock, metrics, state)?;
         Ok(Self {
             exchange: Arc::new(exchange),
         })

@@ -4,6 +4,7 @@
 
 mod audit;
 mod caller;
+pub(super) mod denials;
 pub(super) mod rooms;
 
 pub use audit::{CallNote, audited};

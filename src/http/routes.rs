@@ -31,6 +31,12 @@ pub const PUBLIC: &[(&str, &[Method], &str)] = &[
 /// The paths of the internal listener.
 pub const INTERNAL: &[(&str, &[Method], &str)] = &[
     ("/v1/rooms/{room_key}", &[Method::GET], "service-read-room"),
+    ("/v1/denials", &[Method::GET], "list-denials"),
+    (
+        "/v1/denials/{denial_id}",
+        &[Method::GET, Method::PUT, Method::DELETE],
+        "denial",
+    ),
     ("/healthz", &[Method::GET], "healthz"),
     ("/readyz", &[Method::GET], "readyz"),
 ];
@@ -72,6 +78,19 @@ pub fn internal(config: &mut web::ServiceConfig) {
         "service-read-room",
         get_or_head().to(internal::rooms::read),
     ));
+    config.service(get(
+        "/v1/denials",
+        "list-denials",
+        get_or_head().to(internal::denials::list),
+    ));
+    config.service(
+        web::resource("/v1/denials/{denial_id}")
+            .name("denial")
+            .route(get_or_head().to(internal::denials::read))
+            .route(web::put().to(internal::denials::put))
+            .route(web::delete().to(internal::denials::lift))
+            .default_service(web::to(|| only("GET, HEAD, PUT, DELETE"))),
+    );
     probes(config);
 }
 

@@ -15,7 +15,7 @@ pub enum Claim {
 }
 
 /// A right that was claimed.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {
     pub(super) name: String,
     pub(super) fence: u64,

@@ -177,14 +177,16 @@ impl Shared {
         Ok(set.is_some())
     }
 
-    /// Takes from some buckets of one subject at once: from all, or from none.
+    /// Takes from some buckets of one subject at once: from all, or from none. Of the subject, a
+    /// hash is kept.
     ///
     /// # Errors
     /// [`StateFault`]; whoever asks has a limiter of its own to fall back on.
-    pub async fn take(&self, subject: &str, takes: &[Take]) -> Result<Taken, StateFault> {
+    pub async fn take(&self, subject: &[&str], takes: &[Take]) -> Result<Taken, StateFault> {
+        let subject = keys::hashed(subject);
         let mut call = SCRIPTS.take.prepare_invoke();
         for take in takes {
-            call.key(self.0.keys.bucket(subject, take.limit));
+            call.key(self.0.keys.bucket(&subject, take.limit));
         }
         for take in takes {
             let interval = 60_000_000 / u64::from(take.rate.per_minute.get());

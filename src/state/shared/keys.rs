@@ -1,6 +1,8 @@
 //! The names of keys. What one script touches stands in one hash slot of a cluster: the part in
 //! braces alone decides the slot.
 
+use aws_lc_rs::digest::{Context, SHA256};
+
 use super::Space;
 
 #[derive(Debug)]
@@ -55,4 +57,17 @@ impl Keys {
     pub(super) fn channel(&self) -> String {
         format!("{}:notices", self.prefix)
     }
+}
+
+/// 128 bits that stand for some texts: who is limited is nobody's business who looks into Redis.
+pub(super) fn hashed(parts: &[&str]) -> String {
+    let mut hash = Context::new(&SHA256);
+    for part in parts {
+        hash.update(&part.len().to_be_bytes());
+        hash.update(part.as_bytes());
+    }
+    let hash = hash.finish();
+    let bits = hash.as_ref().iter().take(16);
+    bits.fold(0_u128, |all, byte| all << 8 | u128::from(*byte))
+        .to_string()
 }
