@@ -18,11 +18,12 @@ use crate::clock::Clock;
 use crate::denials::Denials;
 use crate::developer_key::DeveloperKey;
 use crate::digital_samba::Client;
-use crate::http::{BodyLimits, Health, InternalState, Limits, PublicState};
+use crate::http::internal::IdempotencyKeys;
+use crate::http::{Health, InternalState, Limits, PublicState};
 use crate::http_client::HttpClientError;
 use crate::join::{Broker, Live};
 use crate::metrics::Metrics;
-use crate::rooms::{self, Directory};
+use crate::rooms::{self, Directory, SettingsCatalogue};
 use crate::settings::Settings;
 use crate::state::{FileFault, State};
 use crate::token::Minter;
@@ -152,7 +153,7 @@ impl Parts {
             metrics: metrics.clone(),
             clock: clock.clone(),
         });
-        let (public, internal) = listeners_states(settings, &broker, &live, &state);
+        let (public, internal) = listeners_states(settings, &broker, &client, &live, &state);
         let health = Arc::new(Health::new(
             Arc::clone(&live),
             denials,
@@ -181,6 +182,7 @@ impl Parts {
 fn listeners_states(
     settings: &Settings,
     broker: &Arc<Broker>,
+    client: &Arc<Client>,
     live: &Arc<ArcSwap<Live>>,
     state: &State,
 ) -> (Arc<PublicState>, Arc<InternalState>) {
@@ -193,10 +195,7 @@ fn listeners_states(
             broker.metrics.clone(),
         )
     };
-    let reads = |body_bytes_max| BodyLimits {
-        body_bytes_max,
-        body_timeout: settings.http.body_timeout,
-    };
+    let reads = |bytes| settings.http.body_limits(bytes);
     let public = Arc::new(PublicState {
         broker: Arc::clone(broker),
         live: Arc::clone(live),
@@ -206,6 +205,9 @@ fn listeners_states(
     });
     let internal = Arc::new(InternalState {
         broker: Arc::clone(broker),
+        client: Arc::clone(client),
+        catalogue: SettingsCatalogue::built_in(),
+        idempotency: IdempotencyKeys::new(broker.clock.clone()),
         live: Arc::clone(live),
         limits: limits("internal"),
         room_base_url: settings.digital_samba.rooms_url.clone(),

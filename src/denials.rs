@@ -91,9 +91,26 @@ impl Denials {
         room_key: &RoomKey,
         now: UnixTime,
     ) -> Result<(), Denied> {
+        self.refuse_if(|index| index.bars(principal, room_key, now))
+    }
+
+    /// The same for somebody of whom only the user id is known, by a product backend's word.
+    ///
+    /// # Errors
+    /// [`Denied`].
+    pub fn check_user(
+        &self,
+        user_id: &str,
+        room_key: &RoomKey,
+        now: UnixTime,
+    ) -> Result<(), Denied> {
+        self.refuse_if(|index| index.bars_user(user_id, room_key, now))
+    }
+
+    fn refuse_if(&self, bars: impl FnOnce(&Index) -> bool) -> Result<(), Denied> {
         match &**self.known.load() {
             None => Err(Denied::NotKnownYet),
-            Some(index) if index.bars(principal, room_key, now) => Err(Denied::Barred),
+            Some(index) if bars(index) => Err(Denied::Barred),
             Some(_) => Ok(()),
         }
     }

@@ -62,6 +62,7 @@ impl State {
     ) -> Result<Self, FileFault> {
         let form = match parameters {
             Parameters::Embedded { file } => {
+                metrics.state_up.set(1);
                 Form::Embedded(Arc::new(Embedded::open(file.as_deref(), clock)?))
             }
             Parameters::Shared(redis) => Form::Shared(Shared::start(redis, clock, metrics)),
@@ -145,15 +146,15 @@ impl State {
         }
     }
 
-    /// Tells every replica, this one too. What cannot be told now is told once it can.
+    /// Tells every other replica. What cannot be told now is told once it can.
     pub async fn announce(&self, notice: Notice) {
         match &self.0 {
-            Form::Embedded(embedded) => embedded.announce(notice),
+            Form::Embedded(_) => {}
             Form::Shared(shared) => shared.announce(notice).await,
         }
     }
 
-    /// Hears what is announced from now on.
+    /// Hears what others announce from now on.
     pub fn listen(&self) -> Notices {
         match &self.0 {
             Form::Embedded(embedded) => embedded.listen(),

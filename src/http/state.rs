@@ -8,11 +8,14 @@ use arc_swap::ArcSwap;
 
 use crate::clock::{Clock, Monotonic};
 use crate::denials::Denials;
+use crate::digital_samba::Client;
 use crate::domain::RoomBaseUrl;
 use crate::join::{Broker, Live};
 use crate::metrics::Metrics;
+use crate::rooms::SettingsCatalogue;
 use crate::state::State;
 
+use super::internal::IdempotencyKeys;
 use super::limits::Limits;
 
 /// How a listener reads bodies.
@@ -44,6 +47,12 @@ pub struct PublicState {
 pub struct InternalState {
     /// The use cases.
     pub broker: Arc<Broker>,
+    /// What upstream tells of rooms' lives.
+    pub client: Arc<Client>,
+    /// What room settings there are.
+    pub catalogue: SettingsCatalogue,
+    /// What was answered to requests that may come twice.
+    pub idempotency: IdempotencyKeys,
     /// Who calls and what they may; replaced at a reload.
     pub live: Arc<ArcSwap<Live>>,
     /// How often.

@@ -11,7 +11,7 @@ use tokio::sync::broadcast;
 use super::fault::StateFault;
 use super::file::{FileFault, RecordFile};
 use super::lease::{Claim, Lease};
-use super::notice::{Heard, Notice, Notices, WAITING_MAX};
+use super::notice::{Heard, Notices};
 use super::record::{Space, Stored, Write};
 use crate::clock::{Clock, Monotonic};
 
@@ -31,6 +31,7 @@ pub struct Embedded {
     clock: Clock,
     fences: AtomicU64,
     marks: Mutex<HashMap<String, Mark>>,
+    /// Nothing is ever sent: there is nobody else to hear of.
     notices: broadcast::Sender<Heard>,
     records: Mutex<HashMap<String, BTreeMap<String, Stored>>>,
     file: Option<RecordFile>,
@@ -45,7 +46,7 @@ impl Embedded {
             fences: AtomicU64::new(clock.now().millis().saturating_mul(1000)),
             clock,
             marks: Mutex::default(),
-            notices: broadcast::Sender::new(WAITING_MAX),
+            notices: broadcast::Sender::new(1),
             records: Mutex::default(),
             file: None,
             writing: tokio::sync::Mutex::new(()),
@@ -123,11 +124,6 @@ impl Embedded {
             Claim::Mine(_) => Ok(true),
             Claim::Others { .. } => Ok(false),
         }
-    }
-
-    pub(super) fn announce(&self, notice: Notice) {
-        // Nobody listens: then nobody has to know.
-        let _listeners = self.notices.send(Heard::Notice(notice));
     }
 
     pub(super) fn listen(&self) -> Notices {

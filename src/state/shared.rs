@@ -13,6 +13,7 @@ use std::time::Duration;
 use redis::RedisResult;
 use redis::aio::MultiplexedConnection;
 use tokio::sync::broadcast;
+use uuid::Uuid;
 
 use super::fault::StateFault;
 use super::lease::{Claim, Lease};
@@ -83,6 +84,8 @@ pub struct Shared(Arc<Inner>);
 struct Inner {
     link: Arc<Link>,
     keys: Keys,
+    /// Tells the notices of this replica from those of others.
+    replica: String,
     clock: Clock,
     notices: broadcast::Sender<Heard>,
     unsent: Mutex<Unsent>,
@@ -100,6 +103,7 @@ impl Shared {
         let inner = Arc::new(Inner {
             link: Arc::new(Link::new(parameters, metrics)),
             keys: Keys::new(&parameters.prefix),
+            replica: Uuid::new_v4().simple().to_string(),
             clock,
             notices: broadcast::Sender::new(WAITING_MAX),
             unsent: Mutex::default(),
@@ -305,8 +309,6 @@ impl Shared {
         let text = format!("{} {}", notice.topic.word(), notice.subject);
         if self.0.publish(&text).await.is_err() {
             self.0.keep_unsent(text);
-            // The others cannot be told, but this replica can.
-            let _listeners = self.0.notices.send(Heard::Notice(notice));
         }
     }
 
@@ -317,6 +319,7 @@ impl Shared {
 
 impl Inner {
     async fn publish(&self, text: &str) -> Result<(), StateFault> {
+        let text = format!("{} {text}", self.replica);
         self.link
             .run("announce", async |mut connection| {
                 let mut call = SCRIPTS.announce.key(self.keys.sequence());

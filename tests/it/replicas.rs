@@ -12,6 +12,15 @@ mod replicas {
     /// The state over Redis does what every form does.
     mod contract;
 
+    /// A room is created once.
+    mod creation;
+
+    /// Some replicas and what is around them.
+    pub mod fleet;
+
+    /// Together they admit what is stated.
+    mod limits;
+
     /// A Redis server of a test's own.
     pub mod redis_server;
 }

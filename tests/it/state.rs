@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use room_broker::clock::{Clock, ManualClock, UnixTime};
 use room_broker::metrics::Metrics;
-use room_broker::state::{FileFault, Heard, Notice, Parameters, Records, Space, State, Topic};
+use room_broker::state::{FileFault, Parameters, Records, Space, State};
 
 use crate::state_contract::{self, House};
 use crate::support::START;
@@ -107,19 +107,4 @@ async fn a_file_of_another_program_is_refused_and_left_alone() {
             .starts_with("my diary")
     );
     assert!(opened(Some(Path::new("/nowhere/state"))).is_err());
-}
-
-#[tokio::test]
-async fn a_listener_that_falls_behind_is_told_that_it_missed_some() {
-    let house = opened(None).unwrap();
-    let mut hearing = house.state.listen();
-    for number in 0..10_000 {
-        let notice = Notice {
-            topic: Topic::Room,
-            subject: number.to_string(),
-        };
-        house.state.announce(notice).await;
-    }
-    assert_eq!(hearing.next().await, Some(Heard::Missed));
-    assert!(matches!(hearing.next().await, Some(Heard::Notice(_))));
 }

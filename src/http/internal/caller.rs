@@ -50,7 +50,20 @@ pub mod right {
         };
     }
 
-    rights!(RoomsRead, DenialsRead, DenialsWrite, DenialsDelete);
+    rights!(
+        RoomsRead,
+        RoomsWrite,
+        RoomsDelete,
+        TokensMint,
+        LiveRead,
+        SessionsRead,
+        SessionsEnd,
+        RecordingsRead,
+        PolicyExplain,
+        DenialsRead,
+        DenialsWrite,
+        DenialsDelete
+    );
 }
 
 /// A product backend whose credential held and whose limit is not reached. What it may do has not

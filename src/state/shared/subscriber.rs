@@ -142,7 +142,17 @@ impl Inner {
         }
         let is_next = sequence == here.sequence.saturating_add(1);
         here.sequence = sequence;
-        if !is_next || text == EVERYTHING {
+        if !is_next {
+            self.tell(Heard::Missed);
+            return;
+        }
+        let Some((origin, text)) = text.split_once(' ') else {
+            return;
+        };
+        if origin == self.replica {
+            return;
+        }
+        if text == EVERYTHING {
             self.tell(Heard::Missed);
             return;
         }

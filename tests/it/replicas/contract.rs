@@ -28,10 +28,9 @@ impl TwoReplicas {
             listening[0].1 == 2
         })
         .await;
-        one.announce(notice("both hear")).await;
-        for listener in &mut hearing {
-            while listener.next().await != Some(Heard::Notice(notice("both hear"))) {}
-        }
+        let [one_hears, other_hears] = &mut hearing;
+        reach(&one, other_hears, "first").await;
+        reach(&other, one_hears, "second").await;
         Self { one, other }
     }
 }
@@ -231,6 +230,19 @@ async fn a_replica_that_was_cut_off_is_told_so_only_if_it_missed_something() {
         Some(Heard::Notice(notice("heard"))),
         "nothing was missed"
     );
+}
+
+#[tokio::test]
+async fn a_listener_that_falls_behind_is_told_that_it_missed_some() {
+    let redis = RedisServer::start().await;
+    let replicas = TwoReplicas::at(&redis).await;
+    let (mut slow, mut quick) = (replicas.other.listen(), replicas.other.listen());
+    for number in 0..5_000 {
+        replicas.one.announce(notice(&number.to_string())).await;
+        quick.next().await;
+    }
+    assert_eq!(slow.next().await, Some(Heard::Missed));
+    assert!(matches!(slow.next().await, Some(Heard::Notice(_))));
 }
 
 #[tokio::test]
