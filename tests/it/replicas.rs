@@ -15,6 +15,15 @@ mod replicas {
     /// A room is created once.
     mod creation;
 
+    /// Whom one replica bars, all bar.
+    mod denials;
+
+    /// Redis fails in every way that it can: README's table, cell by cell.
+    mod faults;
+
+    /// Between replicas and Redis: slow, silent or cut.
+    pub mod fault_proxy;
+
     /// Some replicas and what is around them.
     pub mod fleet;
 

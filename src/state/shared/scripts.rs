@@ -106,14 +106,15 @@ redis.call('PEXPIRE', KEYS[1], math.ceil(window / 1000))
 return 0
 ";
 
-/// Ids are indexed by when their records end. 1: written, 0: one is there, -1: the space is full.
+/// Ids are indexed by when their records end. What may grow comes first: a Redis without memory
+/// refuses that, but not what follows a write. 1: written, 0: one is there, -1: the space is full.
 const PUT: &str = r"
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local there = redis.call('EXISTS', KEYS[1])
 if ARGV[4] == '1' and there == 1 then return 0 end
-redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
-if there == 0 and redis.call('ZCARD', KEYS[2]) >= tonumber(ARGV[5]) then return -1 end
+local live = redis.call('ZCOUNT', KEYS[2], '(' .. now, '+inf')
+if there == 0 and live >= tonumber(ARGV[5]) then return -1 end
 local ttl = tonumber(ARGV[3])
 if ttl > 0 then
   redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
@@ -122,6 +123,7 @@ else
   redis.call('SET', KEYS[1], ARGV[2])
   redis.call('ZADD', KEYS[2], '+inf', ARGV[1])
 end
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
 return 1
 ";
 

@@ -130,7 +130,7 @@ async fn several_buckets_are_taken_from_together_or_not_at_all() {
     );
     shared
         .take(
-            "a",
+            &["a"],
             &[Take {
                 cost: 1,
                 ..failures

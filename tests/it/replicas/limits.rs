@@ -113,14 +113,13 @@ async fn a_join_of_a_known_room_costs_one_round_trip_and_without_limits_none() {
         let fleet = Fleet::start(1, &redis.url(), more).await;
         let token = fleet.token(User::Ada);
         assert_eq!(fleet.join(0, &token, "course-101").await.status, 200);
-        let series: Vec<String> = [
-            "take", "claim", "get", "list", "is_first", "announce", "put",
-        ]
-        .iter()
-        .map(|operation| {
-            format!("room_broker_state_calls_total{{operation=\"{operation}\",outcome=\"ok\"}}")
-        })
-        .collect();
+        // What the replica does by itself, now and then, is left out.
+        let series: Vec<String> = ["take", "claim", "is_first", "announce", "put"]
+            .iter()
+            .map(|operation| {
+                format!("room_broker_state_calls_total{{operation=\"{operation}\",outcome=\"ok\"}}")
+            })
+            .collect();
         let calls = async || {
             let mut calls = 0;
             for series in &series {
