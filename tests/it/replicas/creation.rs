@@ -44,7 +44,8 @@ async fn a_thousand_simultaneous_joins_over_three_replicas_create_one_room() {
     controls.open_gate("create_room");
     one_room(crowd).await;
     assert_eq!(fleet.upstream.creations(), 1);
-    assert_eq!(controls.count("create_room").calls, 1);
+    // Who looked before the creation and has the lease after it meets a name that is taken.
+    assert!(controls.count("create_room").calls <= 3);
 }
 
 #[tokio::test]
