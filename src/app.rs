@@ -1,5 +1,6 @@
 //! Wiring: settings in, bound listeners out; run, reload, drain.
 
+mod follow;
 mod reload;
 mod servers;
 mod signals;
@@ -14,9 +15,10 @@ use arc_swap::ArcSwap;
 
 use crate::audit::{AuditLog, OpenFailure};
 use crate::clock::Clock;
+use crate::denials::Denials;
 use crate::developer_key::DeveloperKey;
 use crate::digital_samba::Client;
-use crate::gateway::Gateway;
+use crate::gateway::{Gateway, KnownRooms};
 use crate::http::internal::IdempotencyKeys;
 use crate::http::{Health, InternalState, Limits, PublicState};
 use crate::http_client::HttpClientError;
@@ -24,9 +26,11 @@ use crate::join::{Broker, Live};
 use crate::metrics::Metrics;
 use crate::rooms::{self, Directory, SettingsCatalogue};
 use crate::settings::Settings;
+use crate::state::{FileFault, State};
 use crate::token::Minter;
 use crate::trace_context::Sampler;
 
+use follow::Follower;
 pub use reload::{ReloadError, Reloader};
 pub use signals::{Asked, Signals};
 pub use watch::Watch;
@@ -54,6 +58,9 @@ pub enum StartError {
     /// TLS cannot be set up.
     #[error(transparent)]
     HttpClient(#[from] HttpClientError),
+    /// The file of the state cannot be used.
+    #[error(transparent)]
+    State(#[from] FileFault),
 }
 
 /// What a process gives its app, beside the settings.
@@ -86,6 +93,7 @@ pub(crate) struct Parts {
     pub(crate) health: Arc<Health>,
     pub(crate) metrics: Metrics,
     pub(crate) clock: Clock,
+    _follower: Arc<Follower>,
 }
 
 /// An app that serves.
@@ -112,15 +120,21 @@ impl Parts {
         let developer_key = Arc::new(ArcSwap::new(Arc::clone(
             &settings.digital_samba.developer_key,
         )));
+        let state = State::open(&settings.state, clock.clone(), metrics.clone())?;
+        let denials = Denials::new(state.clone(), clock.clone());
         let client = Arc::new(Client::new(
             settings.digital_samba.parameters.clone(),
             Arc::clone(&developer_key),
             clock.clone(),
             metrics.clone(),
+            state.clone(),
         )?);
+        let known_rooms = Arc::new(KnownRooms::new(&settings.gateway, clock.clone()));
         let directory = Directory::new(rooms::Parts {
             parameters: settings.rooms.parameters.clone(),
             upstream: Arc::<Client>::clone(&client),
+            state: state.clone(),
+            watchers: vec![Arc::<KnownRooms>::clone(&known_rooms)],
             clock: clock.clone(),
             metrics: metrics.clone(),
         });
@@ -133,8 +147,10 @@ impl Parts {
         );
         let live = reload::build_live(settings, &clock, &metrics, None)?;
         let live = Arc::new(ArcSwap::from_pointee(live));
+        let follower = Follower::start(&state, directory.clone(), denials.clone());
         let broker = Arc::new(Broker {
             directory,
+            denials: denials.clone(),
             minter,
             audit: AuditLog::start(settings.audit.clone(), &metrics, clock.clone())?,
             metrics: metrics.clone(),
@@ -142,13 +158,15 @@ impl Parts {
         });
         let gateway = Gateway::new(
             settings.gateway.clone(),
-            &client,
+            (&client, known_rooms),
             Arc::clone(&broker),
             Arc::clone(&live),
         )?;
-        let (public, internal) = states(settings, &broker, &live, (&client, gateway));
+        let (public, internal) = states(settings, &broker, &live, (&client, gateway), &state);
         let health = Arc::new(Health::new(
             Arc::clone(&live),
+            denials,
+            state,
             clock.clone(),
             metrics.clone(),
         ));
@@ -164,24 +182,34 @@ impl Parts {
             health,
             metrics,
             clock,
+            _follower: Arc::new(follower),
         })
     }
 }
 
-/// What the handlers of the two listeners share.
+/// What the handlers of the public and of the internal listener share, each with limits of its own.
 fn states(
     settings: &Settings,
     broker: &Arc<Broker>,
     live: &Arc<ArcSwap<Live>>,
     upstream: (&Arc<Client>, Gateway),
+    state: &State,
 ) -> (Arc<PublicState>, Arc<InternalState>) {
-    let limits = || Limits::new(settings.limits, &broker.clock, broker.metrics.clone());
+    let limits = |listener| {
+        Limits::new(
+            listener,
+            settings.limits,
+            state,
+            &broker.clock,
+            broker.metrics.clone(),
+        )
+    };
     let (client, gateway) = upstream;
     let reads = |bytes| settings.http.body_limits(bytes);
     let public = Arc::new(PublicState {
         broker: Arc::clone(broker),
         live: Arc::clone(live),
-        limits: limits(),
+        limits: limits("public"),
         room_base_url: settings.digital_samba.rooms_url.clone(),
         parameters: reads(settings.public.body_bytes_max),
     });
@@ -190,9 +218,9 @@ fn states(
         gateway: Arc::new(gateway),
         client: Arc::clone(client),
         catalogue: SettingsCatalogue::built_in(),
-        idempotency: IdempotencyKeys::new(broker.clock.clone()),
+        idempotency: IdempotencyKeys::new(state, broker.clock.clone()),
         live: Arc::clone(live),
-        limits: limits(),
+        limits: limits("internal"),
         room_base_url: settings.digital_samba.rooms_url.clone(),
         parameters: reads(settings.internal.body_bytes_max),
     });

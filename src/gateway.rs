@@ -30,10 +30,10 @@ use crate::rooms::UpstreamFailure;
 
 pub use call::{GatewayBody, GatewayCall};
 pub use error::GatewayError;
+pub use known_rooms::KnownRooms;
 
 use call::Wanted;
 use counters::Counters;
-use known_rooms::KnownRooms;
 use older::Older;
 use room_access::RoomOfCall;
 
@@ -59,7 +59,7 @@ pub struct Parameters {
 pub struct Gateway {
     parameters: Parameters,
     forwarder: Forwarder,
-    rooms: KnownRooms,
+    rooms: Arc<KnownRooms>,
     broker: Arc<Broker>,
     live: Arc<ArcSwap<Live>>,
     counters: Counters,
@@ -75,23 +75,19 @@ pub struct Answered {
 }
 
 impl Gateway {
-    /// A gateway beside a broker, through its client.
+    /// A gateway beside a broker, through its client. The directory tells `rooms` what changes.
     ///
     /// # Errors
     /// [`HttpClientError`] when TLS cannot be set up.
     pub fn new(
         parameters: Parameters,
-        client: &Client,
+        (client, rooms): (&Client, Arc<KnownRooms>),
         broker: Arc<Broker>,
         live: Arc<ArcSwap<Live>>,
     ) -> Result<Self, HttpClientError> {
         Ok(Self {
             forwarder: Forwarder::new(parameters.forward.clone(), client)?,
-            rooms: KnownRooms::new(
-                parameters.rooms_max,
-                parameters.rooms_fresh_for,
-                broker.clock.clone(),
-            ),
+            rooms,
             counters: Counters::new(&broker.metrics),
             parameters,
             broker,

@@ -2,6 +2,7 @@
 //! upstream client implements, and knows no HTTP and no policy rules.
 
 mod cache;
+mod creation_lease;
 mod directory;
 mod find_or_create;
 mod flight;
@@ -15,6 +16,7 @@ mod template;
 #[cfg(test)]
 pub(crate) mod testing;
 mod upstream;
+mod watcher;
 
 pub use directory::{DeleteError, Directory, Found, Parameters, Parts};
 pub use naming::friendly_url;
@@ -27,3 +29,4 @@ pub use template::{RoomSettings, Template, Templates};
 pub use upstream::{
     CreateFailure, DeleteFailure, NewRoom, Resources, RoomUpstream, UpstreamFailure, UpstreamRoom,
 };
+pub use watcher::RoomWatcher;

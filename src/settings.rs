@@ -13,6 +13,7 @@ mod policy;
 pub mod reader;
 mod rooms;
 mod secrets;
+mod state;
 mod telemetry;
 
 use std::cell::RefCell;
@@ -64,6 +65,8 @@ pub struct Settings {
     pub gateway: crate::gateway::Parameters,
     /// `[limits]`; `None` if they are turned off.
     pub limits: Option<LimitParameters>,
+    /// `[state]`.
+    pub state: crate::state::Parameters,
     /// `[audit]`.
     pub audit: crate::audit::Parameters,
     /// `[telemetry]`.
@@ -126,6 +129,15 @@ impl Settings {
         })
     }
 
+    /// For a command beside the service: the file is the service's, and only one process can have
+    /// it. Whether there is one.
+    pub fn leave_state_file(&mut self) -> bool {
+        match &mut self.state {
+            crate::state::Parameters::Embedded { file } => file.take().is_some(),
+            crate::state::Parameters::Shared(_) => false,
+        }
+    }
+
     /// What takes effect at a start alone, by section: to tell whether it changed.
     pub fn fixed_sections(&self) -> Vec<(&'static str, String)> {
         let Public {
@@ -150,6 +162,7 @@ impl Settings {
             ("http", format!("{:?}", self.http)),
             ("gateway", format!("{:?}", self.gateway)),
             ("limits", format!("{:?}", self.limits)),
+            ("state", format!("{:?}", self.state)),
             ("audit", format!("{:?}", self.audit)),
             ("telemetry", format!("{:?}", self.telemetry)),
         ]
@@ -172,6 +185,7 @@ impl Settings {
         let ops = listeners::read_ops(root.table("ops"));
         let http = listeners::read_http(root.table("http"));
         let limits = limits::read(root.table("limits"));
+        let state = state::read(root.table("state"));
         let audit = audit::read(root.table("audit"));
         let telemetry = telemetry::read(root.table("telemetry"));
         root.finish();
@@ -187,6 +201,7 @@ impl Settings {
             http: http?,
             gateway: gateway?,
             limits: limits?.parameters,
+            state: state?,
             audit: audit?,
             telemetry: telemetry?,
             warnings: Vec::new(),

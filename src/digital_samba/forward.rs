@@ -169,7 +169,9 @@ impl Forwarder {
         })?;
         Ok(Self {
             http,
-            share: Budget::new(parameters.requests_per_minute, exchange.clock.clone()),
+            share: exchange
+                .budget
+                .share("gateway", parameters.requests_per_minute),
             permits: Arc::new(Semaphore::new(parameters.concurrency_max)),
             queue: Semaphore::new(parameters.queue_max),
             exchange,
@@ -202,10 +204,12 @@ impl Forwarder {
         // The own share first: what is refused here takes nothing from the joins.
         self.share
             .take()
+            .await
             .map_err(|retry_after| ForwardFailure::ShareUsedUp { retry_after })?;
         self.exchange
             .budget
             .take()
+            .await
             .map_err(|retry_after| UpstreamFailure::OutOfBudget { retry_after })?;
         let span = trace_context::client_span(request.operation.id);
         let sending = self.exchange_one(request, leave, permit);

@@ -1,5 +1,6 @@
 //! Why the gateway has no answer of upstream's to tell.
 
+use crate::denials::Denied;
 use crate::digital_samba::ForwardFailure;
 use crate::rooms::UpstreamFailure;
 use crate::token::MintError;
@@ -25,6 +26,9 @@ pub enum GatewayError {
         /// The operation that took its place.
         instead: &'static str,
     },
+    /// A denial bars the person from the room.
+    #[error(transparent)]
+    Denied(#[from] Denied),
     /// No token can be made.
     #[error(transparent)]
     Mint(#[from] MintError),

@@ -9,7 +9,10 @@ use moka::sync::Cache;
 
 use crate::clock::{Clock, Monotonic};
 use crate::digital_samba::RoomFacts;
-use crate::domain::RoomId;
+use crate::domain::{RoomId, RoomKey};
+use crate::rooms::{RoomWatcher, friendly_url};
+
+use super::Parameters;
 
 #[derive(Debug, Clone)]
 struct Entry {
@@ -19,7 +22,7 @@ struct Entry {
 
 /// Rooms by id, and ids by name. Bounded by moka; time is ours.
 #[derive(Debug)]
-pub(super) struct KnownRooms {
+pub struct KnownRooms {
     by_id: Cache<RoomId, Entry>,
     ids: Cache<String, RoomId>,
     fresh_for: Duration,
@@ -29,11 +32,12 @@ pub(super) struct KnownRooms {
 }
 
 impl KnownRooms {
-    pub(super) fn new(rooms_max: u64, fresh_for: Duration, clock: Clock) -> Self {
+    /// Nothing known yet.
+    pub fn new(parameters: &Parameters, clock: Clock) -> Self {
         Self {
-            by_id: Cache::new(rooms_max),
-            ids: Cache::new(rooms_max),
-            fresh_for,
+            by_id: Cache::new(parameters.rooms_max),
+            ids: Cache::new(parameters.rooms_max),
+            fresh_for: parameters.rooms_fresh_for,
             clock,
             generation: AtomicU64::new(0),
         }
@@ -89,5 +93,17 @@ impl KnownRooms {
         self.generation.fetch_add(1, Ordering::AcqRel);
         self.by_id.invalidate_all();
         self.ids.invalidate_all();
+    }
+}
+
+impl RoomWatcher for KnownRooms {
+    /// A room of a key has the name that naming gives; one that was renamed since is told apart
+    /// when it is read again.
+    fn changed(&self, key: &RoomKey) {
+        self.forget(friendly_url(key).as_str());
+    }
+
+    fn all_changed(&self) {
+        self.forget_all();
     }
 }

@@ -4,6 +4,7 @@
 
 mod audit;
 mod caller;
+pub(super) mod denials;
 pub(super) mod description;
 pub(super) mod explain;
 pub(super) mod gateway;

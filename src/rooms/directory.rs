@@ -12,6 +12,7 @@ use tracing::Instrument as _;
 use crate::clock::Clock;
 use crate::domain::RoomKey;
 use crate::metrics::Metrics;
+use crate::state::{Heard, Notice, State, Topic};
 
 use super::cache::{RoomCache, Sighting};
 use super::find_or_create::{FindOrCreate, Landed};
@@ -20,6 +21,7 @@ use super::resolve_error::ResolveError;
 use super::room::Room;
 use super::template::Templates;
 use super::upstream::{RoomUpstream, UpstreamFailure};
+use super::watcher::RoomWatcher;
 
 pub use change::DeleteError;
 
@@ -62,6 +64,10 @@ pub struct Parts {
     pub parameters: Parameters,
     /// Where rooms really are.
     pub upstream: Arc<dyn RoomUpstream>,
+    /// What replicas share.
+    pub state: State,
+    /// Who else remembers rooms.
+    pub watchers: Vec<Arc<dyn RoomWatcher>>,
     /// Time.
     pub clock: Clock,
     /// Where lookups are counted.
@@ -83,6 +89,8 @@ pub struct Directory {
     cache: Arc<RoomCache>,
     flights: Flights,
     waiters: Arc<Semaphore>,
+    state: State,
+    watchers: Arc<[Arc<dyn RoomWatcher>]>,
     work: Arc<FindOrCreate>,
     deadline: Duration,
     reread_wait: Duration,
@@ -94,6 +102,8 @@ impl Directory {
         let Parts {
             parameters,
             upstream,
+            state,
+            watchers,
             clock,
             metrics,
         } = parts;
@@ -103,9 +113,12 @@ impl Directory {
             waiters: Arc::new(Semaphore::new(WAITERS_MAX)),
             work: Arc::new(FindOrCreate {
                 upstream,
+                state: state.clone(),
                 adopt: parameters.adopt,
                 rooms_created: metrics.rooms_created,
             }),
+            state,
+            watchers: watchers.into(),
             deadline: parameters.deadline,
             reread_wait: parameters.reread_wait,
         }
@@ -174,10 +187,56 @@ impl Directory {
         }
     }
 
-    /// Forgets what is known of a room key, and lets nothing that is on its way be remembered.
+    /// Forgets what is known of a room key, and lets nothing that is on its way be remembered; the
+    /// other replicas read the room again.
     pub fn invalidate(&self, key: &RoomKey) {
         self.flights.abandon(key);
         self.cache.forget(key);
+        self.tell_watchers(key);
+        self.announce(Topic::Room, key.to_string());
+    }
+
+    fn tell_watchers(&self, key: &RoomKey) {
+        for watcher in &*self.watchers {
+            watcher.changed(key);
+        }
+    }
+
+    /// Tells every replica what may be another by now.
+    fn announce(&self, topic: Topic, subject: String) {
+        let state = self.state.clone();
+        // Nobody waits for the others.
+        tokio::spawn(async move { state.announce(Notice { topic, subject }).await });
+    }
+
+    /// Follows what a replica announced.
+    pub fn hear(&self, heard: &Heard) {
+        match heard {
+            Heard::Notice(Notice {
+                topic: Topic::Room,
+                subject,
+            }) => {
+                if let Ok(key) = RoomKey::parse(subject) {
+                    self.flights.abandon(&key);
+                    self.cache.outdate(&key);
+                    self.tell_watchers(&key);
+                }
+            }
+            Heard::Notice(Notice {
+                topic: Topic::Rooms,
+                ..
+            })
+            | Heard::Missed
+            | Heard::Emptied => {
+                self.flights.abandon_all();
+                self.cache.outdate_all();
+                self.tell_watchers_of_all();
+            }
+            Heard::Notice(Notice {
+                topic: Topic::Denial,
+                ..
+            }) => {}
+        }
     }
 
     /// Forgets every room, as [`Directory::invalidate`] does one: something changed that any of
@@ -185,6 +244,14 @@ impl Directory {
     pub fn invalidate_all(&self) {
         self.flights.abandon_all();
         self.cache.forget_all();
+        self.tell_watchers_of_all();
+        self.announce(Topic::Rooms, String::new());
+    }
+
+    fn tell_watchers_of_all(&self) {
+        for watcher in &*self.watchers {
+            watcher.all_changed();
+        }
     }
 
     /// Forgets the room that upstream knows by this id or name.

@@ -2,6 +2,7 @@
 
 mod audit;
 mod credentials;
+mod denials;
 mod description;
 mod explain;
 mod idempotency;

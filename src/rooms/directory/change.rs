@@ -13,6 +13,7 @@ use crate::rooms::room::Room;
 use crate::rooms::settings_change::SettingsChange;
 use crate::rooms::template::Templates;
 use crate::rooms::upstream::{DeleteFailure, Resources, UpstreamFailure};
+use crate::state::Topic;
 
 use super::{Directory, Found};
 
@@ -167,6 +168,8 @@ impl Directory {
     pub fn outdate(&self, key: &RoomKey) {
         self.flights.abandon(key);
         self.cache.outdate(key);
+        self.tell_watchers(key);
+        self.announce(Topic::Room, key.to_string());
     }
 }
 

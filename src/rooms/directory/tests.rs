@@ -52,6 +52,8 @@ fn house_with(change: impl FnOnce(&mut Parameters)) -> House {
     let directory = Directory::new(Parts {
         parameters,
         upstream: upstream.clone(),
+        state: State::in_memory(clock.clone()),
+        watchers: Vec::new(),
         clock,
         metrics: metrics.clone(),
     });

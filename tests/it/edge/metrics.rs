@@ -9,7 +9,7 @@ use crate::support::scene::OPEN_POLICY;
 use crate::support::{TestApp, until};
 
 /// Every metric and the labels that its series may have.
-const TABLE: [(&str, &str, &[&str]); 18] = [
+const TABLE: [(&str, &str, &[&str]); 21] = [
     ("joins", "counter", &["outcome", "role"]),
     ("mint_seconds", "histogram", &["le"]),
     ("developer_key_age_seconds", "gauge", &[]),
@@ -25,6 +25,9 @@ const TABLE: [(&str, &str, &[&str]); 18] = [
     ("upstream_seconds", "histogram", &["le"]),
     ("upstream_breaker_open", "gauge", &[]),
     ("limited_requests", "counter", &["limit"]),
+    ("state_calls", "counter", &["operation", "outcome"]),
+    ("state_up", "gauge", &[]),
+    ("limits_alone", "counter", &["limit"]),
     ("audit_lines", "counter", &["outcome"]),
     ("http_requests", "counter", &["listener", "route", "status"]),
     ("reloads", "counter", &["outcome"]),
@@ -79,6 +82,9 @@ async fn the_exposition_has_every_metric_and_no_other() {
         .collect();
     // Counted by the writer of the audit log, in its own time.
     told.insert(("audit_lines", "counter"));
+    // Only where replicas share a Redis.
+    told.insert(("state_calls", "counter"));
+    told.insert(("limits_alone", "counter"));
     let expected = TABLE.iter().map(|(name, kind, _)| (*name, *kind)).collect();
     assert_eq!(told, expected);
 }

@@ -170,3 +170,37 @@ async fn a_known_room_is_read_again_after_a_while_and_a_name_never_leads_to_anot
         403
     );
 }
+
+#[tokio::test]
+async fn a_change_by_room_key_is_seen_by_the_very_next_token() {
+    let (app, key) = app_for_all("").await;
+    app.put_room("course-101");
+    let moderator = json!({ "role": "moderator" });
+    claims(&app, &key, &moderator).await;
+    let roles = json!({ "settings": { "roles": ["attendee"], "default_role": "attendee" } });
+    let room = "/v1/rooms/course-101";
+    let changed = app.do_as(&key, (Method::PATCH, room), &roles).await;
+    assert_eq!(changed.status, 200, "{changed:?}");
+    let refused = app.api_with(&key, Method::POST, PATH, &moderator).await;
+    assert_eq!(refused.status, 422, "{refused:?}");
+    let deleted = app.do_as(&key, (Method::DELETE, room), &Value::Null).await;
+    assert_eq!(deleted.status, 204, "{deleted:?}");
+    let gone = app.api_with(&key, Method::POST, PATH, &json!({})).await;
+    assert_eq!(gone.status, 404, "{gone:?}");
+}
+
+#[tokio::test]
+async fn who_is_barred_gets_no_token() {
+    let (app, key) = app_for_all("").await;
+    app.put_room("course-101");
+    let ban = json!({ "user_id": "user-42", "until": START.seconds() + 600 });
+    let put = app.do_as(&key, (Method::PUT, "/v1/denials/ban-1"), &ban);
+    assert_eq!(put.await.status, 200);
+    let barred = json!({ "ud": "user-42" });
+    let refused = app.api_with(&key, Method::POST, PATH, &barred).await;
+    assert_eq!(
+        (refused.status, refused.code().as_str()),
+        (403, "forbidden")
+    );
+    claims(&app, &key, &json!({ "ud": "user-43" })).await;
+}

@@ -15,6 +15,7 @@ async fn answers_have_the_members_of_their_schema() {
     let room = "/v1/rooms/course-101";
     let people = json!({ "participants": [{ "id": "u", "name": "Ada" }, { "id": "" }] });
     let question = json!({ "room": "course-101", "role": "x", "claims": { "sub": "u" } });
+    let ban = json!({ "user_id": "u9", "room": "course-101", "until": 2_000_000_000 });
     let joined = app.join(&app.token(User::Ada), "course-101").await.json();
     let page = app.http.get(joined["join_url"].as_str().unwrap());
     assert_eq!(page.send().await.unwrap().status(), 200);
@@ -30,6 +31,9 @@ async fn answers_have_the_members_of_their_schema() {
         (Method::POST, format!("{room}/join-links"), people),
         (Method::GET, format!("{room}/live"), Value::Null),
         (Method::POST, "/v1/policy/explain".to_owned(), question),
+        (Method::PUT, "/v1/denials/ban-1".to_owned(), ban),
+        (Method::GET, "/v1/denials/ban-1".to_owned(), Value::Null),
+        (Method::GET, "/v1/denials".to_owned(), Value::Null),
         (Method::GET, "/readyz".to_owned(), Value::Null),
         (Method::GET, "/v1/rooms/nowhere".to_owned(), Value::Null),
     ] {
@@ -37,7 +41,8 @@ async fn answers_have_the_members_of_their_schema() {
         let route = path.split('?').next().unwrap();
         let route = route
             .replace("course-101", "{room_key}")
-            .replace("nowhere", "{room_key}");
+            .replace("nowhere", "{room_key}")
+            .replace("ban-1", "{denial_id}");
         let item = description.root().get("paths").get(&route);
         let responses = item
             .get(method.as_str().to_lowercase().as_str())

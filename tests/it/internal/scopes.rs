@@ -35,7 +35,7 @@ async fn a_room_outside_of_the_keys_patterns_is_closed_whether_or_not_it_is_ther
 }
 
 /// Every route of the listener, and the one scope that opens it.
-const ROUTES: [(&str, &str, &str); 11] = [
+const ROUTES: [(&str, &str, &str); 15] = [
     ("GET", "/v1/rooms", "rooms:read"),
     ("PUT", "/v1/rooms/course-101", "rooms:write"),
     ("GET", "/v1/rooms/course-101", "rooms:read"),
@@ -47,6 +47,10 @@ const ROUTES: [(&str, &str, &str); 11] = [
     ("GET", "/v1/rooms/course-101/recordings", "recordings:read"),
     ("POST", "/v1/rooms/course-101/end-session", "sessions:end"),
     ("POST", "/v1/policy/explain", "policy:explain"),
+    ("GET", "/v1/denials", "denials:read"),
+    ("PUT", "/v1/denials/ban-1", "denials:write"),
+    ("GET", "/v1/denials/ban-1", "denials:read"),
+    ("DELETE", "/v1/denials/ban-1", "denials:delete"),
 ];
 
 #[tokio::test]
@@ -59,6 +63,7 @@ async fn each_route_opens_by_its_own_scope_and_by_no_other() {
     let description = read_internal_description();
     for (method, path, scope) in ROUTES {
         let path = path.replace("course-101", "{room_key}");
+        let path = path.replace("ban-1", "{denial_id}");
         let item = description.root().get("paths").get(&path);
         let told = item.get(&method.to_lowercase()).text("x-scope");
         assert_eq!(told, scope, "{method} {path} in openapi-internal.yaml");

@@ -7,6 +7,7 @@ use room_broker::app::{App, Surroundings};
 use room_broker::audit::Target;
 use room_broker::clock::Clock;
 use room_broker::settings::{DEFAULTS, Settings, Sources};
+use room_broker::state::Parameters as StateParameters;
 use room_broker::trace_context::Sampler;
 
 use super::cases;
@@ -28,11 +29,12 @@ fn load(over: &str, environment: HashMap<String, String>) -> Result<(), Vec<Stri
     }
 }
 
-/// What was accepted can be built and shown; at most an address is taken. An audit log of any name
-/// would be written to any place.
+/// What was accepted can be built and shown; at most an address is taken. Files of any name would
+/// be written to any place.
 fn build(mut settings: Settings) {
     let _shown = format!("{settings:?}");
     settings.audit.target = Target::File("/dev/null".into());
+    settings.state = StateParameters::Embedded { file: None };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -1,0 +1,12 @@
+//! Whoever remembers something of rooms beside the directory hears when it may not hold any more.
+
+use crate::domain::RoomKey;
+
+/// Told as soon as the directory knows, and before whoever caused it is answered.
+pub trait RoomWatcher: Send + Sync + std::fmt::Debug {
+    /// Something else may be true of this room now.
+    fn changed(&self, key: &RoomKey);
+
+    /// The same of every room.
+    fn all_changed(&self);
+}
