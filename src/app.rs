@@ -13,15 +13,14 @@ use actix_web::dev::{Server, ServerHandle};
 use arc_swap::ArcSwap;
 
 use crate::audit::{AuditLog, OpenFailure};
-use crate::authn::Authenticator;
 use crate::clock::Clock;
 use crate::developer_key::DeveloperKey;
 use crate::digital_samba::Client;
-use crate::http::{Health, Limits, PublicParameters, PublicState};
+use crate::http::{BodyLimits, Health, InternalState, Limits, PublicState};
 use crate::http_client::HttpClientError;
 use crate::join::{Broker, Live};
 use crate::metrics::Metrics;
-use crate::rooms::{self, Directory, RoomUpstream};
+use crate::rooms::{self, Directory};
 use crate::settings::Settings;
 use crate::token::Minter;
 use crate::trace_context::Sampler;
@@ -67,8 +66,7 @@ pub struct Surroundings {
 /// A broker with its listeners bound, not yet serving.
 #[derive(Debug)]
 pub struct App {
-    public_address: SocketAddr,
-    ops_address: SocketAddr,
+    addresses: servers::Addresses,
     parts: Parts,
     listeners: servers::Listeners,
 }
@@ -81,6 +79,7 @@ pub(crate) struct Parts {
     pub(crate) developer_key: Arc<ArcSwap<DeveloperKey>>,
     pub(crate) client: Arc<Client>,
     pub(crate) public: Arc<PublicState>,
+    pub(crate) internal: Arc<InternalState>,
     pub(crate) origins: crate::http::routes::Origins,
     pub(crate) health: Arc<Health>,
     pub(crate) metrics: Metrics,
@@ -92,6 +91,8 @@ pub(crate) struct Parts {
 pub struct Running {
     /// Where the public listener is.
     pub public_address: SocketAddr,
+    /// Where the internal listener is.
+    pub internal_address: SocketAddr,
     /// Where the ops listener is.
     pub ops_address: SocketAddr,
     parts: Parts,
@@ -115,10 +116,9 @@ impl Parts {
             clock.clone(),
             metrics.clone(),
         )?);
-        let upstream: Arc<dyn RoomUpstream> = Arc::<Client>::clone(&client);
         let directory = Directory::new(rooms::Parts {
             parameters: settings.rooms.parameters.clone(),
-            upstream,
+            upstream: Arc::<Client>::clone(&client),
             clock: clock.clone(),
             metrics: metrics.clone(),
         });
@@ -129,30 +129,33 @@ impl Parts {
             clock.clone(),
             &metrics,
         );
-        let audit = AuditLog::start(settings.audit.clone(), &metrics, clock.clone())?;
-        let authenticator =
-            Authenticator::new(settings.authn.clone(), clock.clone(), &metrics, None)?;
-        let live = Arc::new(ArcSwap::from_pointee(Live {
-            authenticator: Arc::new(authenticator),
-            policy: Arc::clone(&settings.policy),
-            templates: Arc::clone(&settings.rooms.templates),
-        }));
+        let live = reload::build_live(settings, &clock, &metrics, None)?;
+        let live = Arc::new(ArcSwap::from_pointee(live));
         let broker = Arc::new(Broker {
             directory,
             minter,
-            audit,
+            audit: AuditLog::start(settings.audit.clone(), &metrics, clock.clone())?,
             metrics: metrics.clone(),
             clock: clock.clone(),
         });
+        let limits = || Limits::new(settings.limits, &clock, metrics.clone());
+        let reads = |body_bytes_max| BodyLimits {
+            body_bytes_max,
+            body_timeout: settings.http.body_timeout,
+        };
         let public = Arc::new(PublicState {
             broker: Arc::clone(&broker),
             live: Arc::clone(&live),
-            limits: Limits::new(settings.limits, &clock, metrics.clone()),
+            limits: limits(),
             room_base_url: settings.digital_samba.rooms_url.clone(),
-            parameters: PublicParameters {
-                body_bytes_max: settings.public.body_bytes_max,
-                body_timeout: settings.http.body_timeout,
-            },
+            parameters: reads(settings.public.body_bytes_max),
+        });
+        let internal = Arc::new(InternalState {
+            broker: Arc::clone(&broker),
+            live: Arc::clone(&live),
+            limits: limits(),
+            room_base_url: settings.digital_samba.rooms_url.clone(),
+            parameters: reads(settings.internal.body_bytes_max),
         });
         let health = Arc::new(Health::new(
             Arc::clone(&live),
@@ -166,6 +169,7 @@ impl Parts {
             developer_key,
             client,
             public,
+            internal,
             origins,
             health,
             metrics,
@@ -182,10 +186,8 @@ impl App {
     pub fn build(settings: &Settings, surroundings: &Surroundings) -> Result<Self, StartError> {
         let parts = Parts::build(settings, surroundings)?;
         let listeners = servers::Listeners::bind(settings, &parts, surroundings)?;
-        let (public_address, ops_address) = (listeners.public_address, listeners.ops_address);
         Ok(Self {
-            public_address,
-            ops_address,
+            addresses: listeners.addresses,
             parts,
             listeners,
         })
@@ -197,13 +199,19 @@ impl App {
     /// # Errors
     /// When a bound listener cannot be used.
     pub fn start(self) -> std::io::Result<Running> {
-        self.parts.live.load().authenticator.warm_up();
-        let (public, ops) = self.listeners.into_servers()?;
-        let handles = vec![public.handle(), ops.handle()];
-        let servers = tokio::spawn(serve_both(public, ops));
+        reload::warm_up(&self.parts.live.load());
+        let servers = self.listeners.into_servers()?;
+        let handles = servers.iter().map(Server::handle).collect();
+        let servers = tokio::spawn(serve_all(servers));
+        let servers::Addresses {
+            public,
+            internal,
+            ops,
+        } = self.addresses;
         Ok(Running {
-            public_address: self.public_address,
-            ops_address: self.ops_address,
+            public_address: public,
+            internal_address: internal,
+            ops_address: ops,
             parts: self.parts,
             handles,
             servers,
@@ -211,13 +219,13 @@ impl App {
     }
 }
 
-async fn serve_both(public: Server, ops: Server) -> std::io::Result<()> {
-    // One that fails ends both: a service of which a part is missing must not look alive.
-    tokio::try_join!(public, ops).map(|((), ())| ())
+async fn serve_all([public, internal, ops]: [Server; 3]) -> std::io::Result<()> {
+    // One that fails ends all: a service of which a part is missing must not look alive.
+    tokio::try_join!(public, internal, ops).map(|((), (), ())| ())
 }
 
 impl Running {
-    /// Replaces policy, templates, keys and origins while requests go on.
+    /// Replaces policy, templates, keys, origins and product backends while requests go on.
     pub fn reloader(&self) -> Reloader {
         Reloader::new(self.parts.clone())
     }

@@ -1,5 +1,5 @@
-//! The audit log: one line of JSON for each token that was minted or refused, without names,
-//! addresses or tokens. A line is composed into bytes where it happens and written by a thread of
+//! The audit log: one line of JSON for each token that was minted or refused and each call of a
+//! product backend, without names of people, addresses or tokens. A line is composed into bytes where it happens and written by a thread of
 //! its own; a caller never waits for a disk. Knows no HTTP and no policy.
 //!
 //! Who it was stands there as a pseudonym, the same on every replica: whoever knows an issuer and
@@ -82,6 +82,31 @@ pub struct RefusalRecord<'a> {
     pub request_id: RequestId,
 }
 
+/// A product backend called, whatever came of it.
+#[derive(Debug, Clone, Copy)]
+pub struct ServiceRecord<'a> {
+    /// When.
+    pub time: UnixTime,
+    /// How it proved itself: our word.
+    pub kind: &'static str,
+    /// The id of its key, or its client id.
+    pub id: &'a str,
+    /// The operator's name for it.
+    pub name: &'a str,
+    /// What it did: the name of a route or of an operation, never a path.
+    pub operation: &'a str,
+    /// In which room, if in one.
+    pub room_key: Option<&'a RoomKey>,
+    /// For whom, by its own word; a hash is written.
+    pub on_behalf_of: Option<&'a Subject>,
+    /// To how many, where it may be many; they are not listed.
+    pub items: Option<usize>,
+    /// `ok`, or our code of the failure.
+    pub outcome: &'a str,
+    /// In answer to which request.
+    pub request_id: RequestId,
+}
+
 /// Who, by the issuer's word.
 #[derive(Debug, Clone, Copy)]
 pub struct Person<'a> {
@@ -152,6 +177,11 @@ impl AuditLog {
     /// Notes that a token was refused.
     pub fn refused(&self, record: &RefusalRecord<'_>) {
         self.0.queue.push(&line::refused(record));
+    }
+
+    /// Notes that a product backend called.
+    pub fn service_called(&self, record: &ServiceRecord<'_>) {
+        self.0.queue.push(&line::service_called(record));
     }
 
     /// Waits until every line noted so far is written; false if that takes longer than `timeout`.

@@ -4,6 +4,9 @@
 //! that the configuration or the issuer's key set holds (`key`, `jwks`, `remote_keys`) or asked
 //! about (`introspection`), its claims are checked (`claim_checks`) and mapped (`claims`), and the
 //! principal is remembered until the credential ends or its key goes (`verified`).
+//!
+//! A product backend is a [`ServicePrincipal`]: an API key (`api_key`), or a client of an issuer,
+//! whose token takes the same way as a user's (`service_authenticator`).
 
 mod algorithm;
 mod api_key;
@@ -23,6 +26,9 @@ mod parameters;
 mod principal;
 mod provider;
 mod remote_keys;
+mod service;
+mod service_authenticator;
+mod service_credential;
 mod verified;
 
 #[cfg(test)]
@@ -31,7 +37,7 @@ pub(crate) mod testing;
 mod tests;
 
 pub use algorithm::Algorithm;
-pub use api_key::{ApiKey, ApiKeyFault};
+pub use api_key::{ApiKey, ApiKeyFault, ApiKeyId, HexFault, SecretHash};
 pub use attributes::Attributes;
 pub use authenticator::{Authenticator, ProviderReport};
 pub use bearer::{Bearer, Credential, CredentialFault};
@@ -47,3 +53,7 @@ pub use parameters::{
 pub use principal::Principal;
 pub use provider::{ExchangeError, LoopbackHttp, ProviderUrl, UrlFault};
 pub use remote_keys::FetchError;
+pub use service::{Grants, ServiceKind, ServicePrincipal};
+pub use service_authenticator::{
+    ApiKeyParameters, ClientParameters, ServiceAuthenticator, ServiceAuthnError, ServiceParameters,
+};

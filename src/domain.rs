@@ -6,6 +6,7 @@ mod ids;
 mod role_name;
 mod room_key;
 mod room_pattern;
+mod scope;
 mod team;
 mod text;
 
@@ -14,6 +15,7 @@ pub use ids::{BreakoutId, RequestId, RoomId, Subject, TeamId, UserId};
 pub use role_name::RoleName;
 pub use room_key::{FriendlyUrl, RoomKey};
 pub use room_pattern::{Captures, PatternFault, RoomPattern};
+pub use scope::{Scope, ScopeFault, ScopeSet};
 pub use team::{RoomBaseUrl, TeamDomain};
 pub use text::{TextFault, is_unsafe_in_text};
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::audit::{AuditLog, MintRecord, Person, RefusalRecord};
-use crate::authn::{Authenticator, Principal};
+use crate::authn::{Authenticator, Principal, ServiceAuthenticator};
 use crate::clock::Clock;
 use crate::domain::{AvatarUrl, BreakoutId, DisplayName, Initials, RequestId, RoleName, RoomKey};
 use crate::metrics::{Join as JoinLabels, Metrics};
@@ -92,8 +92,10 @@ pub struct Prospect {
 /// neither grants.
 #[derive(Debug)]
 pub struct Live {
-    /// Who calls.
+    /// Which user calls.
     pub authenticator: Arc<Authenticator>,
+    /// Which product backend calls.
+    pub services: Arc<ServiceAuthenticator>,
     /// The rules.
     pub policy: Arc<Policy>,
     /// What new rooms are created with.

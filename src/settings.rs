@@ -5,6 +5,7 @@ mod audit;
 mod authn;
 mod digital_samba;
 pub mod findings;
+mod internal;
 mod limits;
 mod listeners;
 mod policy;
@@ -28,6 +29,7 @@ use crate::telemetry::TelemetryParameters;
 
 pub use digital_samba::DigitalSamba;
 pub use findings::{Fault, Findings};
+pub use internal::Internal;
 pub use listeners::{Http, Ops, Public};
 use reader::Table;
 pub use rooms::Rooms;
@@ -51,6 +53,8 @@ pub struct Settings {
     pub rooms: Rooms,
     /// `[public]`.
     pub public: Public,
+    /// `[internal]`.
+    pub internal: Internal,
     /// `[ops]`.
     pub ops: Ops,
     /// `[http]`.
@@ -127,12 +131,18 @@ impl Settings {
             body_bytes_max,
             path_prefix,
         } = &self.public;
+        let Internal {
+            listen: internal,
+            body_bytes_max: internal_bytes_max,
+            services: _reloaded,
+        } = &self.internal;
         let upstream = &self.digital_samba;
         let upstream = (&upstream.parameters, &upstream.rooms_url);
         vec![
             ("digital_samba", format!("{upstream:?}")),
             ("rooms", format!("{:?}", self.rooms.parameters)),
             ("public", format!("{listen} {body_bytes_max} {path_prefix}")),
+            ("internal", format!("{internal} {internal_bytes_max}")),
             ("ops", format!("{:?}", self.ops)),
             ("http", format!("{:?}", self.http)),
             ("limits", format!("{:?}", self.limits)),
@@ -147,6 +157,11 @@ impl Settings {
         let policy = policy::read(root.table("policy"));
         let rooms = rooms::read(root.table("rooms"));
         let public = listeners::read_public(root.table("public"));
+        let beside = internal::Beside {
+            authn: authn.as_ref(),
+            team: digital_samba.as_ref().map(|read| read.parameters.team),
+        };
+        let internal = internal::read(root.table("internal"), &beside);
         let ops = listeners::read_ops(root.table("ops"));
         let http = listeners::read_http(root.table("http"));
         let limits = limits::read(root.table("limits"));
@@ -160,6 +175,7 @@ impl Settings {
             policy: Arc::new(Policy::compile(policy?).ok()?),
             rooms: rooms?,
             public: public?,
+            internal: internal?,
             ops: ops?,
             http: http?,
             limits: limits?.parameters,

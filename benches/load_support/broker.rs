@@ -109,6 +109,9 @@ may_create = true
 [public]
 listen = "127.0.0.1:0"
 
+[internal]
+listen = "127.0.0.1:0"
+
 [ops]
 listen = "127.0.0.1:0"
 

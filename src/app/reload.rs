@@ -3,11 +3,12 @@
 
 use std::sync::Arc;
 
-use crate::authn::Authenticator;
+use crate::authn::{Authenticator, Parameters, ServiceAuthenticator};
+use crate::clock::Clock;
 use crate::developer_key::DeveloperKey;
 use crate::http_client::HttpClientError;
 use crate::join::Live;
-use crate::metrics::{Issuer, Outcome};
+use crate::metrics::{Issuer, Metrics, Outcome};
 use crate::settings::Settings;
 
 use super::Parts;
@@ -20,7 +21,7 @@ pub enum ReloadError {
     HttpClient(#[from] HttpClientError),
 }
 
-/// Replaces policy, templates, keys and origins of a running app. Cheap to clone.
+/// Replaces policy, templates, keys, origins and product backends of a running app. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Reloader {
     parts: Parts,
@@ -38,21 +39,16 @@ impl Reloader {
     /// [`ReloadError`]; then nothing has changed.
     pub fn apply(&self, settings: &Settings) -> Result<(), ReloadError> {
         let parts = &self.parts;
-        let authenticator = Authenticator::new(
-            settings.authn.clone(),
-            parts.clock.clone(),
+        let built = build_live(
+            settings,
+            &parts.clock,
             &parts.metrics,
-            Some(&parts.live.load().authenticator),
-        )
-        .inspect_err(|_refused| self.note("refused"))?;
-        let authenticator = Arc::new(authenticator);
-        authenticator.warm_up();
-        let old = parts.live.swap(Arc::new(Live {
-            authenticator,
-            policy: Arc::clone(&settings.policy),
-            templates: Arc::clone(&settings.rooms.templates),
-        }));
-        self.forget_removed_issuers(&old.authenticator, settings);
+            Some(&parts.live.load()),
+        );
+        let live = Arc::new(built.inspect_err(|_refused| self.note("refused"))?);
+        warm_up(&live);
+        let old = parts.live.swap(live);
+        self.forget_removed_issuers(&old, settings);
         self.replace_developer_key(&settings.digital_samba.developer_key);
         parts
             .origins
@@ -62,11 +58,16 @@ impl Reloader {
     }
 
     /// The age of keys that nobody fetches any more would stand still for ever.
-    fn forget_removed_issuers(&self, old: &Authenticator, settings: &Settings) {
-        let issuers = &settings.authn.issuers;
-        for gone in &old.parameters().issuers {
-            if issuers.iter().all(|issuer| issuer.name != gone.name) {
-                let issuer = gone.name.to_string();
+    fn forget_removed_issuers(&self, old: &Live, settings: &Settings) {
+        let issuers_of = |users: &Parameters, services: &Parameters| -> Vec<Arc<str>> {
+            let issuers = users.issuers.iter().chain(&services.issuers);
+            issuers.map(|issuer| Arc::clone(&issuer.name)).collect()
+        };
+        let now = issuers_of(&settings.authn, &settings.internal.services.tokens);
+        let users = old.authenticator.parameters();
+        for gone in issuers_of(users, old.services.tokens().parameters()) {
+            if !now.contains(&gone) {
+                let issuer = gone.to_string();
                 self.parts
                     .metrics
                     .jwks_age_seconds
@@ -104,4 +105,38 @@ impl Reloader {
             .get_or_create(&Outcome { outcome })
             .inc();
     }
+}
+
+/// What one configuration decides with. Keys of issuers and verified tokens are taken over from a
+/// predecessor, where the issuer did not change.
+pub(super) fn build_live(
+    settings: &Settings,
+    clock: &Clock,
+    metrics: &Metrics,
+    predecessor: Option<&Live>,
+) -> Result<Live, HttpClientError> {
+    let authenticator = Authenticator::new(
+        settings.authn.clone(),
+        clock.clone(),
+        metrics,
+        predecessor.map(|old| &*old.authenticator),
+    )?;
+    let services = ServiceAuthenticator::new(
+        settings.internal.services.clone(),
+        clock.clone(),
+        metrics,
+        predecessor.map(|old| &*old.services),
+    )?;
+    Ok(Live {
+        authenticator: Arc::new(authenticator),
+        services: Arc::new(services),
+        policy: Arc::clone(&settings.policy),
+        templates: Arc::clone(&settings.rooms.templates),
+    })
+}
+
+/// Fetches keys in the background.
+pub(super) fn warm_up(live: &Live) {
+    live.authenticator.warm_up();
+    live.services.warm_up();
 }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::Server;
+use actix_web::middleware::from_fn;
 use actix_web::{App as ActixApp, HttpServer, web};
 
 use crate::http::routes::{self, Origins};
-use crate::http::{Edge, HeaderLimit, Listener, TrustedProxies};
+use crate::http::{self, Edge, HeaderLimit, Listener, TrustedProxies};
 use crate::settings::{Http, Settings};
 
 use super::{Parts, StartError, Surroundings};
@@ -16,12 +17,23 @@ use super::{Parts, StartError, Surroundings};
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 2048;
 
-/// Two bound servers.
+/// Connections at once that product backends may have, for each worker.
+const INTERNAL_CONNECTIONS_MAX: usize = 4096;
+
+/// Where the servers are bound.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Addresses {
+    pub(super) public: SocketAddr,
+    pub(super) internal: SocketAddr,
+    pub(super) ops: SocketAddr,
+}
+
+/// Three bound servers.
 #[derive(Debug)]
 pub(super) struct Listeners {
-    pub(super) public_address: SocketAddr,
-    pub(super) ops_address: SocketAddr,
+    pub(super) addresses: Addresses,
     public: TcpListener,
+    internal: TcpListener,
     ops: TcpListener,
     plan: Plan,
 }
@@ -33,6 +45,7 @@ struct Plan {
     http: Http,
     path_prefix: String,
     public_edge: Edge,
+    internal_edge: Edge,
     ops_edge: Edge,
 }
 
@@ -43,36 +56,44 @@ impl Listeners {
         surroundings: &Surroundings,
     ) -> Result<Self, StartError> {
         let (public, public_address) = bind("public", settings.public.listen)?;
+        let (internal, internal_address) = bind("internal", settings.internal.listen)?;
         let (ops, ops_address) = bind("ops", settings.ops.listen)?;
-        let edge = |listener| Edge {
+        let prefix = settings.public.path_prefix.as_str();
+        let edge = |listener, path_prefix: &str| Edge {
             listener,
             metrics: parts.metrics.clone(),
             clock: surroundings.clock.clone(),
             trusted_proxies: TrustedProxies::new(settings.http.trusted_proxies.iter().copied()),
             access_log: settings.http.access_log,
             sampler: surroundings.sampler,
-            path_prefix: settings.public.path_prefix.clone(),
+            path_prefix: path_prefix.to_owned(),
         };
         let plan = Plan {
             parts: parts.clone(),
             http: settings.http.clone(),
             path_prefix: settings.public.path_prefix.clone(),
-            public_edge: edge(Listener::Public),
-            ops_edge: edge(Listener::Ops),
+            public_edge: edge(Listener::Public, prefix),
+            internal_edge: edge(Listener::Internal, ""),
+            ops_edge: edge(Listener::Ops, prefix),
         };
         Ok(Self {
-            public_address,
-            ops_address,
+            addresses: Addresses {
+                public: public_address,
+                internal: internal_address,
+                ops: ops_address,
+            },
             public,
+            internal,
             ops,
             plan,
         })
     }
 
-    pub(super) fn into_servers(self) -> std::io::Result<(Server, Server)> {
+    pub(super) fn into_servers(self) -> std::io::Result<[Server; 3]> {
         let public = self.plan.public_server(self.public)?;
+        let internal = self.plan.internal_server(self.internal)?;
         let ops = self.plan.ops_server(self.ops)?;
-        Ok((public, ops))
+        Ok([public, internal, ops])
     }
 }
 
@@ -110,6 +131,32 @@ impl Plan {
             .client_request_timeout(self.http.request_timeout)
             .keep_alive(self.http.keep_alive)
             .max_connections(self.http.connections_max)
+            .backlog(BACKLOG)
+            .shutdown_timeout(self.shutdown_seconds())
+            .disable_signals()
+            .client_disconnect_timeout(Duration::from_secs(1));
+        Ok(server.listen(listener)?.run())
+    }
+
+    /// For product backends: as the public one, without CORS and without a prefix.
+    fn internal_server(&self, listener: TcpListener) -> std::io::Result<Server> {
+        let state = web::Data::from(Arc::clone(&self.parts.internal));
+        let health = web::Data::from(Arc::clone(&self.parts.health));
+        let edge = self.internal_edge.clone();
+        let server = HttpServer::new(move || {
+            ActixApp::new()
+                .app_data(state.clone())
+                .app_data(health.clone())
+                .configure(routes::internal)
+                .wrap(from_fn(http::internal::audited))
+                .wrap(HeaderLimit)
+                .wrap(edge.clone())
+        });
+        let server = server
+            .workers(self.workers())
+            .client_request_timeout(self.http.request_timeout)
+            .keep_alive(self.http.keep_alive)
+            .max_connections(self.http.connections_max.min(INTERNAL_CONNECTIONS_MAX))
             .backlog(BACKLOG)
             .shutdown_timeout(self.shutdown_seconds())
             .disable_signals()

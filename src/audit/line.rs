@@ -7,7 +7,7 @@ use chrono::{DateTime, Datelike, Timelike};
 use crate::clock::UnixTime;
 use crate::domain::is_unsafe_in_text;
 
-use super::{MintRecord, Person, RefusalRecord};
+use super::{MintRecord, Person, RefusalRecord, ServiceRecord};
 
 /// What a line of ordinary names needs.
 const CAPACITY: usize = 512;
@@ -42,6 +42,29 @@ pub(super) fn refused(record: &RefusalRecord<'_>) -> Vec<u8> {
         line.text(r#","rule":"#, rule);
     }
     line.text(r#","reason":"#, record.reason);
+    line.uuid(r#","request_id":"#, record.request_id.as_uuid());
+    line.end()
+}
+
+/// The line of a product backend's call.
+pub(super) fn service_called(record: &ServiceRecord<'_>) -> Vec<u8> {
+    let mut line = Line::new("service", record.time);
+    line.text(r#","kind":"#, record.kind);
+    line.text(r#","id":"#, record.id);
+    line.text(r#","name":"#, record.name);
+    line.text(r#","operation":"#, record.operation);
+    if let Some(room_key) = record.room_key {
+        line.text(r#","room":"#, room_key.as_str());
+    }
+    if let Some(person) = record.on_behalf_of {
+        let hash: [u8; PSEUDONYM_BYTES] = beginning_of_hash(person.as_str().as_bytes());
+        line.hex(r#","on_behalf_of_hash":"#, &hash);
+    }
+    if let Some(items) = record.items {
+        line.0.extend_from_slice(br#","items":"#);
+        line.0.extend_from_slice(items.to_string().as_bytes());
+    }
+    line.text(r#","outcome":"#, record.outcome);
     line.uuid(r#","request_id":"#, record.request_id.as_uuid());
     line.end()
 }

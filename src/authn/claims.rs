@@ -125,6 +125,7 @@ pub(super) fn principal(
     let avatar = mapping.avatar.text(&claims);
     let avatar = avatar.and_then(|url| AvatarUrl::parse(url).ok());
     let email = mapping.email.text(&claims).unwrap_or_default().to_owned();
+    let has_groups_claim = mapping.groups.find(&claims).is_some();
     let groups = groups(mapping, &claims);
 
     let user = cel_map([
@@ -165,6 +166,7 @@ pub(super) fn principal(
         display_name,
         avatar,
         groups,
+        has_groups_claim,
         expires_at,
         attributes: Attributes::new(user, principal),
     }))

@@ -91,6 +91,12 @@ reasons! {
     Subject = "subject",
     /// The provider says that it is not active.
     Inactive = "inactive",
+    /// No API key has this id and secret.
+    ApiKey = "api-key",
+    /// The API key's time is over.
+    ApiKeyExpired = "api-key-expired",
+    /// Another team's id stands beside the API key.
+    Team = "team",
 }
 
 impl std::fmt::Display for InvalidReason {

@@ -18,6 +18,7 @@ pub struct Principal {
     display_name: Option<DisplayName>,
     avatar: Option<AvatarUrl>,
     groups: Box<[Box<str>]>,
+    has_groups_claim: bool,
     expires_at: Option<UnixTime>,
     attributes: Attributes,
 }
@@ -33,6 +34,8 @@ pub(super) struct Proven {
     pub(super) display_name: Option<DisplayName>,
     pub(super) avatar: Option<AvatarUrl>,
     pub(super) groups: Box<[Box<str>]>,
+    /// Whether the issuer says anything about groups, be it nonsense.
+    pub(super) has_groups_claim: bool,
     /// When the credential ends.
     pub(super) expires_at: Option<UnixTime>,
     pub(super) attributes: Attributes,
@@ -48,6 +51,7 @@ impl Principal {
             display_name,
             avatar,
             groups,
+            has_groups_claim,
             expires_at,
             attributes,
         } = proven;
@@ -59,6 +63,7 @@ impl Principal {
             display_name,
             avatar,
             groups,
+            has_groups_claim,
             expires_at,
             attributes,
         }
@@ -97,6 +102,11 @@ impl Principal {
     /// The groups or roles that the issuer gives.
     pub fn groups(&self) -> &[Box<str>] {
         &self.groups
+    }
+
+    /// Whether the issuer says anything about groups or roles, be it nothing that can be read.
+    pub(super) fn has_groups_claim(&self) -> bool {
+        self.has_groups_claim
     }
 
     /// When the credential ends, if it says so.

@@ -36,8 +36,8 @@ pub(super) fn run(arguments: &HashApiKeyArguments) -> ExitCode {
         report::aside("For the configuration, which never holds the key itself:");
     }
     report::line(format_args!(
-        "id = \"{}\"\nsha256 = \"{}\"",
-        key.id(),
+        "id = \"{}\"\nsecret_sha256 = \"{}\"",
+        key.id().as_str(),
         key.secret_sha256()
     ));
     ExitCode::SUCCESS

@@ -6,9 +6,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
+use secrecy::ExposeSecret as _;
 use uuid::Uuid;
 
 use crate::app::Running;
+use crate::authn::ApiKey;
 use crate::clock::Clock;
 use crate::settings::{Settings, Sources};
 use crate::simulator::identity_provider::{Client, SigningKeys};
@@ -29,6 +31,9 @@ pub(super) struct DevArguments {
     /// Where the broker's public listener is
     #[arg(long, default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
+    /// Where the broker's internal listener is
+    #[arg(long, default_value = "127.0.0.1:8081")]
+    internal_listen: SocketAddr,
     /// Where the broker's ops listener is
     #[arg(long, default_value = "127.0.0.1:8082")]
     ops_listen: SocketAddr,
@@ -56,8 +61,12 @@ pub(super) fn run(arguments: &DevArguments) -> ExitCode {
         Ok(beside) => beside,
         Err(error) => return report::failure(error.as_ref()),
     };
+    let key = ApiKey::generate();
     let sources = Sources {
-        texts: vec![configuration(arguments, &beside, team_id, developer_key)],
+        texts: vec![
+            configuration(arguments, &beside, team_id, developer_key),
+            backend(arguments, &key),
+        ],
         files: arguments.files.clone(),
         ..Sources::default()
     };
@@ -65,7 +74,10 @@ pub(super) fn run(arguments: &DevArguments) -> ExitCode {
         Ok(settings) => settings,
         Err(faults) => return report::faults(&faults),
     };
-    serve::run_settings(settings, sources, |running| banner(running, &beside))
+    serve::run_settings(settings, sources, |running| {
+        banner(running, &beside);
+        backend_banner(running, &key);
+    })
 }
 
 fn start_beside(
@@ -168,14 +180,37 @@ log_format = "text"
     )
 }
 
+/// A product backend that may do everything, with a key that is another one at each start.
+fn backend(arguments: &DevArguments, key: &ApiKey) -> String {
+    let (listen, id, hash) = (
+        arguments.internal_listen,
+        key.id().as_str(),
+        key.secret_sha256(),
+    );
+    format!(
+        r#"
+[internal]
+listen = "{listen}"
+
+[[internal.api_keys]]
+id = "{id}"
+name = "demo"
+secret_sha256 = "{hash}"
+scopes = ["*", "secrets:read"]
+"#
+    )
+}
+
 fn banner(running: &Running, beside: &Beside) {
     let (public, ops) = (running.public_address, running.ops_address);
+    let internal = running.internal_address;
     let (upstream, issuer) = (beside.upstream.base_url(), beside.provider.issuer());
     report::line(format_args!(
         r#"
 room-broker is running with a simulated Digital Samba and identity provider.
 
   broker             http://{public}        its description: http://{public}/docs
+  internal           http://{internal}        for product backends
   ops                http://{ops}        /healthz /readyz /metrics
   Digital Samba      {upstream}        a page for each room
   identity provider  {issuer}        tokens for ada, ben and cleo
@@ -188,7 +223,22 @@ Ada teaches course 101, Ben attends it. Let each of them join:
   BEN=$(curl -s '{issuer}/demo/token?user=ben&format=text')
   curl -s -X POST -H "Authorization: Bearer $BEN" http://{public}/v1/rooms/course-101/join
 
-Open a join_url in a browser to see who came in, in which role. Stop with Ctrl-C.
+Open a join_url in a browser to see who came in, in which role.
+"#
+    ));
+}
+
+fn backend_banner(running: &Running, key: &ApiKey) {
+    let internal = running.internal_address;
+    let key = key.text();
+    let key = key.expose_secret();
+    report::line(format_args!(
+        r#"A product backend calls at http://{internal}, with a key of its own:
+
+  KEY={key}
+  curl -s -H "Authorization: Bearer $KEY" http://{internal}/v1/rooms/course-101
+
+Stop with Ctrl-C.
 "#
     ));
 }

@@ -60,7 +60,7 @@ async fn serve(
     let mut signals = Signals::listen()?;
     let app: Result<App, StartError> = App::build(&settings, &surroundings);
     let mut running = app?.start()?;
-    tracing::info!(public = %running.public_address, ops = %running.ops_address, "serving");
+    tracing::info!(public = %running.public_address, internal = %running.internal_address, ops = %running.ops_address, "serving");
     announce(&running);
     let refresh = Refresher::new(running.reloader(), sources, &settings).start()?;
     let drain_for = loop {

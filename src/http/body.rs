@@ -9,7 +9,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use crate::domain::is_unsafe_in_text;
 
 use super::problem::{Code, Problem};
-use super::state::PublicParameters;
+use super::state::BodyLimits;
 
 /// The longest name of a member that a problem repeats.
 const MEMBER_CHARS_MAX: usize = 64;
@@ -18,7 +18,7 @@ const MEMBER_CHARS_MAX: usize = 64;
 pub(super) async fn read_body(
     request: &HttpRequest,
     mut payload: web::Payload,
-    parameters: &PublicParameters,
+    parameters: &BodyLimits,
 ) -> Result<web::BytesMut, Problem> {
     let length = request.headers().get(header::CONTENT_LENGTH);
     let chunked = request.headers().contains_key(header::TRANSFER_ENCODING);

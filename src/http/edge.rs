@@ -34,6 +34,8 @@ const RATELIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy")
 pub enum Listener {
     /// For browsers and apps.
     Public,
+    /// For product backends.
+    Internal,
     /// For load balancers and Prometheus.
     Ops,
 }
@@ -42,6 +44,7 @@ impl Listener {
     const fn as_str(self) -> &'static str {
         match self {
             Self::Public => "public",
+            Self::Internal => "internal",
             Self::Ops => "ops",
         }
     }

@@ -1,4 +1,4 @@
-//! The limits of the public listener, each by name, and the fields that tell a client of them.
+//! The limits of a listener, each by name, and the fields that tell a client of them.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::io::Write as _;
@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use actix_web::http::header::HeaderValue;
 
-use crate::authn::Principal;
+use crate::authn::{Principal, ServicePrincipal};
 use crate::clock::Clock;
 use crate::metrics::{Limit, Metrics};
 use crate::rate_limit::{Allowance, FailureLimiter, Limited, Limiter, Rate};
@@ -16,8 +16,10 @@ use super::client_address::AddressKey;
 /// How often whom. `None` in the place of all of it turns limits off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LimitParameters {
-    /// Of one principal.
+    /// Of one user.
     pub principal: Rate,
+    /// Of one product backend.
+    pub service: Rate,
     /// Of one client address, for requests whose credential was not seen before.
     pub address: Rate,
     /// Failed authentications of one client address.
@@ -26,7 +28,7 @@ pub struct LimitParameters {
     pub tracked_max: usize,
 }
 
-/// The limiters of the public listener.
+/// The limiters of one listener.
 #[derive(Debug)]
 pub struct Limits {
     by: Option<By>,
@@ -36,9 +38,11 @@ pub struct Limits {
 #[derive(Debug)]
 struct By {
     principal: Limiter<u64>,
+    service: Limiter<u64>,
     address: Limiter<AddressKey>,
     failures: FailureLimiter<AddressKey>,
     principal_policy: HeaderValue,
+    service_policy: HeaderValue,
     hasher: RandomState,
 }
 
@@ -58,6 +62,7 @@ impl Limits {
         let by = parameters.map(
             |LimitParameters {
                  principal,
+                 service,
                  address,
                  failures,
                  tracked_max,
@@ -65,6 +70,13 @@ impl Limits {
                 principal: Limiter::new(
                     "principal",
                     principal,
+                    tracked_max,
+                    std::convert::identity,
+                    clock.clone(),
+                ),
+                service: Limiter::new(
+                    "service",
+                    service,
                     tracked_max,
                     std::convert::identity,
                     clock.clone(),
@@ -84,6 +96,7 @@ impl Limits {
                     clock.clone(),
                 )),
                 principal_policy: policy_field("principal", principal),
+                service_policy: policy_field("service", service),
                 hasher: RandomState::new(),
             },
         );
@@ -104,12 +117,30 @@ impl Limits {
             .hasher
             .hash_one((principal.issuer_name(), principal.subject().as_str()));
         let checked = self.counted(by.principal.check(&key));
-        let left = checked.unwrap_or(Allowance { remaining: 0 });
-        let fields = LimitFields {
-            policy: by.principal_policy.clone(),
-            state: state_field("principal", left),
+        fields("principal", &by.principal_policy, checked)
+    }
+
+    /// The same for a product backend.
+    pub fn admit_service(
+        &self,
+        service: &ServicePrincipal,
+    ) -> (Result<(), Limited>, Option<LimitFields>) {
+        let Some(by) = &self.by else {
+            return (Ok(()), None);
         };
-        (checked.map(|_allowance| ()), Some(fields))
+        let key = by.hasher.hash_one((service.kind(), service.id()));
+        let checked = self.counted(by.service.check(&key));
+        fields("service", &by.service_policy, checked)
+    }
+
+    /// Whether credentials from this address failed too often.
+    ///
+    /// # Errors
+    /// [`Limited`] when they did.
+    pub fn check_failures(&self, address: IpAddr) -> Result<(), Limited> {
+        let Some(by) = &self.by else { return Ok(()) };
+        self.counted(by.failures.check(&AddressKey::from(address)))
+            .map(|_allowance| ())
     }
 
     /// Takes one from the address's bucket, and asks whether it failed too often: before any
@@ -141,6 +172,19 @@ impl Limits {
                 .inc();
         })
     }
+}
+
+fn fields(
+    name: &str,
+    policy: &HeaderValue,
+    checked: Result<Allowance, Limited>,
+) -> (Result<(), Limited>, Option<LimitFields>) {
+    let left = checked.unwrap_or(Allowance { remaining: 0 });
+    let fields = LimitFields {
+        policy: policy.clone(),
+        state: state_field(name, left),
+    };
+    (checked.map(|_allowance| ()), Some(fields))
 }
 
 fn policy_field(name: &str, rate: Rate) -> HeaderValue {

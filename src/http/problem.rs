@@ -9,7 +9,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use serde::Serialize;
 
-use crate::domain::{RequestId, RoleName};
+use crate::domain::{RequestId, RoleName, Scope};
 
 /// One row: the code on the wire, its status, its title.
 type Row = (&'static str, StatusCode, &'static str);
@@ -44,6 +44,7 @@ codes! {
     InvalidRoomKey = "invalid-room-key", BAD_REQUEST, "The room key cannot be used";
     AmbiguousCredentials = "ambiguous-credentials", BAD_REQUEST, "The request has more than one credential";
     Unauthorized = "unauthorized", UNAUTHORIZED, "A valid credential is required";
+    InsufficientScope = "insufficient-scope", FORBIDDEN, "The credential lacks the scope that this needs";
     Forbidden = "forbidden", FORBIDDEN, "This room is not open to the caller";
     RoleNotAllowed = "role-not-allowed", FORBIDDEN, "The role may not be chosen by the caller";
     FieldNotAllowed = "field-not-allowed", FORBIDDEN, "The member may not be chosen by the caller";
@@ -112,7 +113,7 @@ struct Parts {
     code: Code,
     detail: Option<Cow<'static, str>>,
     extension: Extension,
-    challenge: Option<&'static str>,
+    challenge: Option<Cow<'static, str>>,
     cause: Option<Cause>,
 }
 
@@ -125,6 +126,8 @@ struct Extension {
     roles: Option<Vec<RoleName>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     claim: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<Scope>,
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after: Option<u64>,
 }
@@ -182,6 +185,15 @@ impl Problem {
         self
     }
 
+    /// Names the scope that is missing, for the caller and in the challenge (RFC 6750 section 3.1).
+    #[must_use]
+    pub fn scope(mut self, scope: Scope) -> Self {
+        self.0.extension.scope = Some(scope);
+        self.challenge(format!(
+            r#"Bearer realm="room-broker", error="insufficient_scope", scope="{scope}""#
+        ))
+    }
+
     /// Says when to come back (RFC 9110 section 10.2.3), rounded up to whole seconds, at least one.
     #[must_use]
     pub fn retry_after(mut self, after: Duration) -> Self {
@@ -196,8 +208,8 @@ impl Problem {
 
     /// Adds a challenge (RFC 6750 section 3).
     #[must_use]
-    pub fn challenge(mut self, challenge: &'static str) -> Self {
-        self.0.challenge = Some(challenge);
+    pub fn challenge(mut self, challenge: impl Into<Cow<'static, str>>) -> Self {
+        self.0.challenge = Some(challenge.into());
         self
     }
 
@@ -243,11 +255,9 @@ impl Problem {
         if let Some(seconds) = self.0.extension.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if let Some(challenge) = self.0.challenge {
-            headers.insert(
-                header::WWW_AUTHENTICATE,
-                HeaderValue::from_static(challenge),
-            );
+        let challenge = self.0.challenge.as_deref();
+        if let Some(Ok(challenge)) = challenge.map(HeaderValue::from_str) {
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
         }
     }
 }

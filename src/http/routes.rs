@@ -9,7 +9,7 @@ use actix_web::{HttpResponse, Resource, guard, web};
 use arc_swap::ArcSwap;
 
 use super::problem::{Code, Problem};
-use super::{documents, health, join, me, rooms};
+use super::{documents, health, internal, join, me, rooms};
 
 /// Origins that browsers may call from, compared exactly; replaced at a reload.
 pub type Origins = Arc<ArcSwap<Vec<HeaderValue>>>;
@@ -26,6 +26,13 @@ pub const PUBLIC: &[(&str, &[Method], &str)] = &[
     ("/readyz", &[Method::GET], "readyz"),
     ("/openapi.yaml", &[Method::GET], "openapi"),
     ("/docs", &[Method::GET], "docs"),
+];
+
+/// The paths of the internal listener.
+pub const INTERNAL: &[(&str, &[Method], &str)] = &[
+    ("/v1/rooms/{room_key}", &[Method::GET], "service-read-room"),
+    ("/healthz", &[Method::GET], "healthz"),
+    ("/readyz", &[Method::GET], "readyz"),
 ];
 
 /// The paths of the ops listener.
@@ -55,6 +62,16 @@ pub fn public(config: &mut web::ServiceConfig) {
             get_or_head().to(documents::openapi),
         ))
         .service(get("/docs", "docs", get_or_head().to(documents::docs)));
+    probes(config);
+}
+
+/// Registers the internal listener's paths.
+pub fn internal(config: &mut web::ServiceConfig) {
+    config.service(get(
+        "/v1/rooms/{room_key}",
+        "service-read-room",
+        get_or_head().to(internal::rooms::read),
+    ));
     probes(config);
 }
 
@@ -117,6 +134,7 @@ pub fn name_of(matched: Option<&str>) -> &'static str {
     };
     let named = PUBLIC
         .iter()
+        .chain(INTERNAL)
         .chain(OPS)
         .find(|(_, _, name)| *name == matched);
     named.map_or("none", |(_, _, name)| name)

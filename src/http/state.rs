@@ -13,9 +13,9 @@ use crate::metrics::Metrics;
 
 use super::limits::Limits;
 
-/// How the public listener reads requests.
+/// How a listener reads bodies.
 #[derive(Debug, Clone)]
-pub struct PublicParameters {
+pub struct BodyLimits {
     /// The longest body, in bytes.
     pub body_bytes_max: usize,
     /// The time for a whole body to arrive.
@@ -34,7 +34,22 @@ pub struct PublicState {
     /// Where rooms live, for the embedded SDK's options.
     pub room_base_url: RoomBaseUrl,
     /// How requests are read.
-    pub parameters: PublicParameters,
+    pub parameters: BodyLimits,
+}
+
+/// What the handlers of the internal listener share.
+#[derive(Debug)]
+pub struct InternalState {
+    /// The use cases.
+    pub broker: Arc<Broker>,
+    /// Who calls and what they may; replaced at a reload.
+    pub live: Arc<ArcSwap<Live>>,
+    /// How often.
+    pub limits: Limits,
+    /// Where rooms live.
+    pub room_base_url: RoomBaseUrl,
+    /// How requests are read.
+    pub parameters: BodyLimits,
 }
 
 /// Whether traffic should come here; shared by all listeners.

@@ -1,4 +1,4 @@
-//! The section `authn`: who may say who calls.
+//! The section `authn`: who may say who calls; and the issuers of the section `internal`.
 
 mod keys;
 
@@ -48,26 +48,8 @@ pub(super) fn read(mut table: Table) -> Option<Parameters> {
     } else {
         LoopbackHttp::Refused
     };
-    let tables = table.tables("issuers");
-    if tables.is_empty() {
-        table.fault(
-            "issuers",
-            "at least one [[authn.issuers]] is required, or nobody could enter",
-        );
-    }
-    let several = tables.len() > 1;
-    let count = tables.len();
-    let issuers: Vec<(usize, IssuerParameters)> = tables
-        .into_iter()
-        .map(|issuer| read_issuer(issuer, loopback_http, several))
-        .enumerate()
-        .filter_map(|(index, issuer)| Some((index, issuer?)))
-        .collect();
-    check_together(&table, &issuers);
+    let issuers = read_issuers(&mut table, loopback_http, Callers::Users);
     table.finish();
-    if issuers.is_empty() || issuers.len() != count {
-        return None;
-    }
     Some(Parameters {
         leeway: leeway?,
         token_lifetime_max: token_lifetime_max?,
@@ -75,13 +57,52 @@ pub(super) fn read(mut table: Table) -> Option<Parameters> {
         verified_tokens_max: verified_tokens_max?,
         http_timeout: http_timeout?,
         loopback_http,
-        issuers: issuers.into_iter().map(|(_, issuer)| issuer).collect(),
+        issuers: issuers?,
     })
+}
+
+/// Whose tokens an issuer's are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Callers {
+    /// The product's users: there must be some issuer of them.
+    Users,
+    /// The product's backends, by client credentials.
+    Services,
+}
+
+/// Reads every `issuers`, noting every fault; `None` if one of them is faulty.
+pub(super) fn read_issuers(
+    table: &mut Table,
+    loopback: LoopbackHttp,
+    callers: Callers,
+) -> Option<Vec<IssuerParameters>> {
+    let tables = table.tables("issuers");
+    if tables.is_empty() && callers == Callers::Users {
+        table.fault(
+            "issuers",
+            "at least one [[authn.issuers]] is required, or nobody could enter",
+        );
+        return None;
+    }
+    let several = tables.len() > 1;
+    let count = tables.len();
+    let issuers: Vec<(usize, IssuerParameters)> = tables
+        .into_iter()
+        .map(|issuer| read_issuer(issuer, loopback, callers, several))
+        .enumerate()
+        .filter_map(|(index, issuer)| Some((index, issuer?)))
+        .collect();
+    check_together(table, &issuers);
+    if issuers.len() != count {
+        return None;
+    }
+    Some(issuers.into_iter().map(|(_, issuer)| issuer).collect())
 }
 
 fn read_issuer(
     mut table: Table,
     loopback: LoopbackHttp,
+    callers: Callers,
     several: bool,
 ) -> Option<IssuerParameters> {
     let issuer = identifier(&mut table, "issuer");
@@ -106,7 +127,10 @@ fn read_issuer(
             r#"must not be empty; "" accepts a header without typ"#,
         );
     }
-    let user_id_prefix = table.optional_text("user_id_prefix");
+    let user_id_prefix = match callers {
+        Callers::Users => table.optional_text("user_id_prefix"),
+        Callers::Services => None,
+    };
     let introspection = read_introspection(&mut table, loopback);
     let asks_about_all = matches!(&introspection, Ok(Some(of)) if of.matches == Matches::All);
     let keys = KeysReader {
@@ -115,7 +139,10 @@ fn read_issuer(
         loopback,
     };
     let keys = keys.read(&mut table, asks_about_all);
-    let claims = read_claims(&mut table);
+    let claims = match callers {
+        Callers::Users => read_claims(&mut table),
+        Callers::Services => read_client_claims(&mut table),
+    };
     table.finish();
     let name = name?;
     let default_prefix = if several {
@@ -291,6 +318,23 @@ fn read_claims(table: &mut Table) -> Option<ClaimMapping> {
         groups: groups?,
         groups_split,
         avatar: avatar?,
+    })
+}
+
+/// Where tokens of client credentials say which client it is and what it may do: a list, or one
+/// text of words separated by spaces (RFC 9068 section 2.2).
+fn read_client_claims(table: &mut Table) -> Option<ClaimMapping> {
+    let mut table = table.table("claims");
+    let client_id = read_pointer(&mut table, "client_id", "client_id");
+    let scopes = read_pointer(&mut table, "scopes", "scope");
+    table.finish();
+    Some(ClaimMapping {
+        user_id: client_id?,
+        name: ClaimPointer::to_top("name"),
+        email: ClaimPointer::to_top("email"),
+        groups: scopes?,
+        groups_split: Some(" ".to_owned()),
+        avatar: ClaimPointer::to_top("picture"),
     })
 }
 

@@ -18,12 +18,14 @@ pub(super) struct LimitSettings {
 pub(super) fn read(mut table: Table) -> Option<LimitSettings> {
     let enabled = table.boolean("enabled", true);
     let principal = rate(&mut table, "principal");
+    let service = rate(&mut table, "service");
     let address = rate(&mut table, "address");
     let failures = rate(&mut table, "failures");
     let tracked_max = table.integer("tracked_max", None, 1_000..=10_000_000);
     table.finish();
     let parameters = LimitParameters {
         principal: principal?,
+        service: service?,
         address: address?,
         failures: failures?,
         tracked_max: usize::try_from(tracked_max?).unwrap_or(usize::MAX),

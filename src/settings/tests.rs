@@ -10,7 +10,10 @@ use super::*;
 fn with_examples() -> String {
     let key = |line: &str| {
         let name = line.split(" = ").next().unwrap_or_default();
-        line.contains(" = ") && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
+        line.contains(" = ")
+            && name
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
     };
     let lines = DEFAULTS.lines().map(|line| match line.strip_prefix("# ") {
         Some(example) if example.starts_with("[[") || key(example) => example,

@@ -33,6 +33,10 @@ mod docs_page;
 #[cfg(test)]
 mod edge;
 
+/// Product backends: what proves them, what they may do, and what comes of it.
+#[cfg(test)]
+mod internal;
+
 /// The main job, from a token to a link.
 #[cfg(test)]
 mod joins;

@@ -208,6 +208,9 @@ impl Files {
             [public]
             listen = "127.0.0.1:0"
 
+            [internal]
+            listen = "127.0.0.1:0"
+
             [ops]
             listen = "127.0.0.1:0"
 

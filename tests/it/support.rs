@@ -49,6 +49,7 @@ impl Setup {
 /// A running broker and what is around it.
 pub struct TestApp {
     pub public: String,
+    pub internal: String,
     pub ops: String,
     pub clock: Clock,
     pub hand: ManualClock,
@@ -100,6 +101,9 @@ settings = {{ roles = ["moderator", "attendee"], default_role = "attendee" }}
 [public]
 listen = "127.0.0.1:0"
 origins = ["https://app.school.example"]
+
+[internal]
+listen = "127.0.0.1:0"
 
 [ops]
 listen = "127.0.0.1:0"
@@ -214,6 +218,7 @@ impl TestApp {
         let http = http_client();
         Self {
             public: format!("http://{}", running.public_address),
+            internal: format!("http://{}", running.internal_address),
             ops: format!("http://{}", running.ops_address),
             clock,
             hand,

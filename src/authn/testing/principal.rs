@@ -43,6 +43,7 @@ pub(crate) fn principal(claims: Value) -> Arc<Principal> {
         display_name: DisplayName::parse(&text("name")).ok(),
         avatar: AvatarUrl::parse(&text("picture")).ok(),
         groups,
+        has_groups_claim: true,
         expires_at: claims["exp"].as_u64().map(UnixTime::from_seconds),
         attributes: Attributes::new(cel::to_value(user).unwrap(), cel::to_value(kind).unwrap()),
     }))

@@ -13,7 +13,7 @@ const ADDRESS = "127\\.0\\.0\\.1:\\d+";
 export async function startDev(...further) {
   const dev = await start(
     BINARY,
-    ["dev", "--listen", ANY_PORT, "--ops-listen", ANY_PORT, "--upstream-listen", ANY_PORT, "--provider-listen", ANY_PORT, ...further],
+    ["dev", "--listen", ANY_PORT, "--internal-listen", ANY_PORT, "--ops-listen", ANY_PORT, "--upstream-listen", ANY_PORT, "--provider-listen", ANY_PORT, ...further],
     { ready: (output) => readBanner(output) },
   );
   return Object.assign(dev, dev.value);
@@ -28,6 +28,7 @@ function readBanner(output) {
   };
   return {
     broker: address("broker"),
+    internal: address("internal"),
     ops: address("ops"),
     upstream: address("Digital Samba"),
     provider: address("identity provider"),
@@ -62,6 +63,8 @@ team_id = "${upstream.teamId}"
 developer_key = "${upstream.developerKey}"
 ${digitalSamba}
 ${configuration}
+[internal]
+listen = "${ANY_PORT}"
 [ops]
 listen = "${ANY_PORT}"
 [telemetry]
