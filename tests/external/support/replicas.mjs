@@ -108,12 +108,13 @@ drain_for = "${drainFor}"
 ${more}`;
 }
 
-/** One rolling restart: each in turn is told to stop, ends, and is ready again before the next. */
-export async function rollingRestart(replicas) {
+/** One rolling restart: each in turn is told to stop, ends, and is in service again before the next. */
+export async function rollingRestart(replicas, inService = async () => {}) {
   const ends = [];
   for (const replica of replicas) {
     ends.push(await replica.stop("SIGTERM"));
     await replica.start();
+    await inService(replica);
   }
   return ends;
 }
