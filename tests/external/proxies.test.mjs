@@ -57,7 +57,7 @@ function inService({ ops }, caller) {
 }
 
 for (const kind of PROXY_KINDS) {
-  describe(kind, () => {
+  describe(kind, { timeout: 180_000 }, () => {
     test("lets users in and takes each client address for what it is, whatever the client writes", async (t) => {
       const { from } = await deployment(t, kind, { count: 1, more: FEW });
       const [honest, liar] = [from("127.0.0.21"), from("127.0.0.22")];

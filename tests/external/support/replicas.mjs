@@ -12,12 +12,12 @@ import { BINARY, start, until } from "./processes.mjs";
 /** Where proxies call from when they call one of 127.0.0.0/8. */
 export const PROXY_NETWORK = "127.0.0.1/32";
 
-/** `count` replicas beside an upstream of `startUpstream`, whose users they know. */
-export async function startReplicas(upstream, { count = 3, prefix = "", drainFor = "0s", more = "" } = {}) {
+/** `count` replicas beside an upstream of `startUpstream`, whose users they know; `http` is more of `[http]`. */
+export async function startReplicas(upstream, { count = 3, prefix = "", drainFor = "0s", http = "", more = "" } = {}) {
   const directory = await mkdtemp(join(tmpdir(), "room-broker-replicas-"));
   const addresses = Array.from({ length: count }, (_, n) => `127.0.0.${11 + n}`);
   const ports = { public: await freePort(addresses), internal: await freePort(addresses), ops: await freePort(addresses) };
-  const replicas = addresses.map((address) => new Replica({ directory, address, ports, upstream, prefix, drainFor, more }));
+  const replicas = addresses.map((address) => new Replica({ directory, address, ports, upstream, prefix, drainFor, http, more }));
   const stop = async () => {
     await Promise.all(replicas.map((replica) => replica.stop("SIGINT")));
     await rm(directory, { recursive: true, force: true });
@@ -71,7 +71,7 @@ class Replica {
   }
 }
 
-function configuration({ address, ports, upstream, prefix, drainFor, more }, audit) {
+function configuration({ address, ports, upstream, prefix, drainFor, http, more }, audit) {
   return `
 [digital_samba]
 api_url = "${upstream.url}"
@@ -105,6 +105,7 @@ file = "${audit}"
 workers = 2
 trusted_proxies = ["${PROXY_NETWORK}"]
 drain_for = "${drainFor}"
+${http}
 ${more}`;
 }
 
