@@ -24,7 +24,9 @@ const KINDS = {
       text = replaced(text, "listen 443 ", `listen ${PROXY}:${port} `);
       text = replaced(text, "/etc/nginx/tls/fullchain.pem", `${directory}/certificate.pem`);
       text = replaced(text, "/etc/nginx/tls/key.pem", `${directory}/key.pem`);
-      return prefix ? replaced(text, "location / {", `location ${prefix}/ {`) : text;
+      if (!prefix) return text;
+      text = replaced(text, "location ~ ^/v1/", `location ~ ^${prefix}/v1/`);
+      return replaced(text, "location / {", `location ${prefix}/ {`);
     },
     // A process of its own without children, so that ending it ends all of it.
     around: (text, directory) => `
