@@ -22,12 +22,14 @@ use room_broker::domain::{FriendlyUrl, RequestId, RoleName, RoomId, RoomKey};
 use room_broker::metrics::Metrics;
 use room_broker::policy::Admission;
 use room_broker::rooms::{
-    self, CreateFailure, Directory, NewRoom, Room, RoomUpstream, UpstreamFailure, UpstreamRoom,
+    self, CreateFailure, DeleteFailure, Directory, NewRoom, Resources, Room, RoomUpstream,
+    UpstreamFailure, UpstreamRoom,
 };
 use room_broker::settings::{Settings, Sources};
 use room_broker::simulator::identity_provider::{
     self, Algorithm, Client, IdentityProvider, SigningKeys, User,
 };
+use room_broker::state::State;
 use room_broker::token::{Minter, ParticipantDetails};
 use serde_json::json;
 use uuid::Uuid;
@@ -58,6 +60,22 @@ impl RoomUpstream for EveryRoom {
         _new: &'a NewRoom,
     ) -> BoxFuture<'a, Result<UpstreamRoom, CreateFailure>> {
         std::future::ready(Err(CreateFailure::NameTaken)).boxed()
+    }
+
+    fn update<'a>(
+        &'a self,
+        _room: RoomId,
+        _settings: &'a serde_json::Map<String, serde_json::Value>,
+    ) -> BoxFuture<'a, Result<Option<UpstreamRoom>, UpstreamFailure>> {
+        std::future::ready(Ok(None)).boxed()
+    }
+
+    fn delete(
+        &self,
+        _room: RoomId,
+        _resources: Resources,
+    ) -> BoxFuture<'_, Result<(), DeleteFailure>> {
+        std::future::ready(Ok(())).boxed()
     }
 
     fn role_names(&self) -> BoxFuture<'_, Result<Vec<RoleName>, UpstreamFailure>> {
@@ -176,6 +194,7 @@ fn parts(c: &mut Criterion) {
     let directory = Directory::new(rooms::Parts {
         parameters: settings.rooms.parameters.clone(),
         upstream: Arc::new(EveryRoom),
+        state: State::in_memory(clock.clone()),
         clock: clock.clone(),
         metrics: metrics.clone(),
     });

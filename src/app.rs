@@ -1,5 +1,6 @@
 //! Wiring: settings in, bound listeners out; run, reload, drain.
 
+mod follow;
 mod reload;
 mod servers;
 mod signals;
@@ -14,17 +15,21 @@ use arc_swap::ArcSwap;
 
 use crate::audit::{AuditLog, OpenFailure};
 use crate::clock::Clock;
+use crate::denials::Denials;
 use crate::developer_key::DeveloperKey;
 use crate::digital_samba::Client;
-use crate::http::{BodyLimits, Health, InternalState, Limits, PublicState};
+use crate::http::internal::IdempotencyKeys;
+use crate::http::{Health, InternalState, Limits, PublicState};
 use crate::http_client::HttpClientError;
 use crate::join::{Broker, Live};
 use crate::metrics::Metrics;
-use crate::rooms::{self, Directory};
+use crate::rooms::{self, Directory, SettingsCatalogue};
 use crate::settings::Settings;
+use crate::state::{FileFault, State};
 use crate::token::Minter;
 use crate::trace_context::Sampler;
 
+use follow::Follower;
 pub use reload::{ReloadError, Reloader};
 pub use signals::{Asked, Signals};
 pub use watch::Watch;
@@ -52,6 +57,9 @@ pub enum StartError {
     /// TLS cannot be set up.
     #[error(transparent)]
     HttpClient(#[from] HttpClientError),
+    /// The file of the state cannot be used.
+    #[error(transparent)]
+    State(#[from] FileFault),
 }
 
 /// What a process gives its app, beside the settings.
@@ -84,6 +92,7 @@ pub(crate) struct Parts {
     pub(crate) health: Arc<Health>,
     pub(crate) metrics: Metrics,
     pub(crate) clock: Clock,
+    _follower: Arc<Follower>,
 }
 
 /// An app that serves.
@@ -110,15 +119,19 @@ impl Parts {
         let developer_key = Arc::new(ArcSwap::new(Arc::clone(
             &settings.digital_samba.developer_key,
         )));
+        let state = State::open(&settings.state, clock.clone(), metrics.clone())?;
+        let denials = Denials::new(state.clone(), clock.clone());
         let client = Arc::new(Client::new(
             settings.digital_samba.parameters.clone(),
             Arc::clone(&developer_key),
             clock.clone(),
             metrics.clone(),
+            state.clone(),
         )?);
         let directory = Directory::new(rooms::Parts {
             parameters: settings.rooms.parameters.clone(),
             upstream: Arc::<Client>::clone(&client),
+            state: state.clone(),
             clock: clock.clone(),
             metrics: metrics.clone(),
         });
@@ -131,34 +144,20 @@ impl Parts {
         );
         let live = reload::build_live(settings, &clock, &metrics, None)?;
         let live = Arc::new(ArcSwap::from_pointee(live));
+        let follower = Follower::start(&state, directory.clone(), denials.clone());
         let broker = Arc::new(Broker {
             directory,
+            denials: denials.clone(),
             minter,
             audit: AuditLog::start(settings.audit.clone(), &metrics, clock.clone())?,
             metrics: metrics.clone(),
             clock: clock.clone(),
         });
-        let limits = || Limits::new(settings.limits, &clock, metrics.clone());
-        let reads = |body_bytes_max| BodyLimits {
-            body_bytes_max,
-            body_timeout: settings.http.body_timeout,
-        };
-        let public = Arc::new(PublicState {
-            broker: Arc::clone(&broker),
-            live: Arc::clone(&live),
-            limits: limits(),
-            room_base_url: settings.digital_samba.rooms_url.clone(),
-            parameters: reads(settings.public.body_bytes_max),
-        });
-        let internal = Arc::new(InternalState {
-            broker: Arc::clone(&broker),
-            live: Arc::clone(&live),
-            limits: limits(),
-            room_base_url: settings.digital_samba.rooms_url.clone(),
-            parameters: reads(settings.internal.body_bytes_max),
-        });
+        let (public, internal) = listeners_states(settings, &broker, &client, &live, &state);
         let health = Arc::new(Health::new(
             Arc::clone(&live),
+            denials,
+            state,
             clock.clone(),
             metrics.clone(),
         ));
@@ -174,8 +173,47 @@ impl Parts {
             health,
             metrics,
             clock,
+            _follower: Arc::new(follower),
         })
     }
+}
+
+/// What the handlers of the public and of the internal listener share, each with limits of its own.
+fn listeners_states(
+    settings: &Settings,
+    broker: &Arc<Broker>,
+    client: &Arc<Client>,
+    live: &Arc<ArcSwap<Live>>,
+    state: &State,
+) -> (Arc<PublicState>, Arc<InternalState>) {
+    let limits = |listener| {
+        Limits::new(
+            listener,
+            settings.limits,
+            state,
+            &broker.clock,
+            broker.metrics.clone(),
+        )
+    };
+    let reads = |bytes| settings.http.body_limits(bytes);
+    let public = Arc::new(PublicState {
+        broker: Arc::clone(broker),
+        live: Arc::clone(live),
+        limits: limits("public"),
+        room_base_url: settings.digital_samba.rooms_url.clone(),
+        parameters: reads(settings.public.body_bytes_max),
+    });
+    let internal = Arc::new(InternalState {
+        broker: Arc::clone(broker),
+        client: Arc::clone(client),
+        catalogue: SettingsCatalogue::built_in(),
+        idempotency: IdempotencyKeys::new(broker.clock.clone()),
+        live: Arc::clone(live),
+        limits: limits("internal"),
+        room_base_url: settings.digital_samba.rooms_url.clone(),
+        parameters: reads(settings.internal.body_bytes_max),
+    });
+    (public, internal)
 }
 
 impl App {

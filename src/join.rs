@@ -1,16 +1,21 @@
 //! The main job: a proven principal asks for a room by the app's name of it, and gets a link that
 //! opens it in the role that policy gives. Each step takes the proof that the step before made.
 
+mod links;
+
 use std::sync::Arc;
 
 use crate::audit::{AuditLog, MintRecord, Person, RefusalRecord};
 use crate::authn::{Authenticator, Principal, ServiceAuthenticator};
 use crate::clock::Clock;
+use crate::denials::{Denials, Denied};
 use crate::domain::{AvatarUrl, BreakoutId, DisplayName, Initials, RequestId, RoleName, RoomKey};
 use crate::metrics::{Join as JoinLabels, Metrics};
 use crate::policy::{Admission, FieldSource, Policy, Refusal};
 use crate::rooms::{Directory, Found, ResolveError, Room, Templates};
 use crate::token::{MintError, Minter, ParticipantDetails, RoomToken};
+
+pub use links::{Guest, IfAbsent, LinkError, ServiceLink};
 
 /// What a caller may ask for beside the room. Policy decides what of it counts.
 #[derive(Debug, Default, Clone)]
@@ -54,6 +59,9 @@ pub enum JoinError {
         /// The field's name in the request.
         field: &'static str,
     },
+    /// Somebody barred the caller from the room, whatever policy says.
+    #[error(transparent)]
+    Denied(#[from] Denied),
     /// There is no such room, or not for this caller.
     #[error(transparent)]
     Room(#[from] ResolveError),
@@ -68,6 +76,8 @@ impl JoinError {
         match self {
             Self::Refused(_) => "refused",
             Self::FieldNotChosen { .. } => "field-not-chosen",
+            Self::Denied(Denied::Barred) => "denied",
+            Self::Denied(Denied::NotKnownYet) => "denials-unknown",
             Self::Room(ResolveError::NotFound) => "no-such-room",
             Self::Room(
                 ResolveError::BelongsToAnother | ResolveError::Unclaimed | ResolveError::NotPrivate,
@@ -116,6 +126,8 @@ pub struct Asker {
 pub struct Broker {
     /// Room keys to rooms.
     pub directory: Directory,
+    /// Who is barred from where.
+    pub denials: Denials,
     /// Signs.
     pub minter: Minter,
     /// One line for each mint.
@@ -166,6 +178,7 @@ impl Broker {
         } = &*asker.live;
         let now = self.clock.now();
         let admission = policy.decide(&asker.principal, room_key, request.role.as_ref(), now)?;
+        self.denials.check(&asker.principal, room_key, now)?;
         let details = details(&admission, request)?;
         let Found { room, created } = if let Some(found) = self.directory.cached(room_key) {
             found
@@ -195,6 +208,7 @@ impl Broker {
         } = &*asker.live;
         let now = self.clock.now();
         let admission = policy.decide(&asker.principal, room_key, None, now)?;
+        self.denials.check(&asker.principal, room_key, now)?;
         let room = match self.directory.cached(room_key) {
             Some(found) => Some(found.room),
             None => Box::pin(self.directory.look_up(room_key, templates)).await?,
@@ -225,7 +239,10 @@ impl Broker {
     fn note_refused(&self, asked: &Asked<'_>, error: &JoinError) {
         let rule = match error {
             JoinError::Refused(refusal) => refusal.rule(),
-            JoinError::FieldNotChosen { .. } | JoinError::Room(_) | JoinError::Mint(_) => None,
+            JoinError::FieldNotChosen { .. }
+            | JoinError::Denied(_)
+            | JoinError::Room(_)
+            | JoinError::Mint(_) => None,
         };
         self.audit.refused(&RefusalRecord {
             time: self.clock.now(),

@@ -12,6 +12,7 @@ mod policy;
 pub mod reader;
 mod rooms;
 mod secrets;
+mod state;
 mod telemetry;
 
 use std::cell::RefCell;
@@ -61,6 +62,8 @@ pub struct Settings {
     pub http: Http,
     /// `[limits]`; `None` if they are turned off.
     pub limits: Option<LimitParameters>,
+    /// `[state]`.
+    pub state: crate::state::Parameters,
     /// `[audit]`.
     pub audit: crate::audit::Parameters,
     /// `[telemetry]`.
@@ -123,6 +126,15 @@ impl Settings {
         })
     }
 
+    /// For a command beside the service: the file is the service's, and only one process can have
+    /// it. Whether there is one.
+    pub fn leave_state_file(&mut self) -> bool {
+        match &mut self.state {
+            crate::state::Parameters::Embedded { file } => file.take().is_some(),
+            crate::state::Parameters::Shared(_) => false,
+        }
+    }
+
     /// What takes effect at a start alone, by section: to tell whether it changed.
     pub fn fixed_sections(&self) -> Vec<(&'static str, String)> {
         let Public {
@@ -146,6 +158,7 @@ impl Settings {
             ("ops", format!("{:?}", self.ops)),
             ("http", format!("{:?}", self.http)),
             ("limits", format!("{:?}", self.limits)),
+            ("state", format!("{:?}", self.state)),
             ("audit", format!("{:?}", self.audit)),
             ("telemetry", format!("{:?}", self.telemetry)),
         ]
@@ -165,6 +178,7 @@ impl Settings {
         let ops = listeners::read_ops(root.table("ops"));
         let http = listeners::read_http(root.table("http"));
         let limits = limits::read(root.table("limits"));
+        let state = state::read(root.table("state"));
         let audit = audit::read(root.table("audit"));
         let telemetry = telemetry::read(root.table("telemetry"));
         root.finish();
@@ -179,6 +193,7 @@ impl Settings {
             ops: ops?,
             http: http?,
             limits: limits?.parameters,
+            state: state?,
             audit: audit?,
             telemetry: telemetry?,
             warnings: Vec::new(),

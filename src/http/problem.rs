@@ -48,15 +48,20 @@ codes! {
     Forbidden = "forbidden", FORBIDDEN, "This room is not open to the caller";
     RoleNotAllowed = "role-not-allowed", FORBIDDEN, "The role may not be chosen by the caller";
     FieldNotAllowed = "field-not-allowed", FORBIDDEN, "The member may not be chosen by the caller";
+    NoSuchRoom = "no-such-room", NOT_FOUND, "There is no such room";
     NotFound = "not-found", NOT_FOUND, "There is nothing at this path";
     MethodNotAllowed = "method-not-allowed", METHOD_NOT_ALLOWED, "The method is not offered at this path";
     NotAcceptable = "not-acceptable", NOT_ACCEPTABLE, "The answer is offered as application/json only";
     BodyTimeout = "body-timeout", REQUEST_TIMEOUT, "The body did not arrive in time";
     RoleNotInRoom = "role-not-in-room", CONFLICT, "The room does not offer the role that policy gives";
     RoomConflict = "room-conflict", CONFLICT, "The room of this name cannot be used";
+    RoomLive = "room-live", CONFLICT, "Somebody is in the room";
+    IdempotencyKeyInUse = "idempotency-key-in-use", CONFLICT, "A request with this idempotency key is under way";
     PayloadTooLarge = "payload-too-large", PAYLOAD_TOO_LARGE, "The body is too large";
     UnsupportedMediaType = "unsupported-media-type", UNSUPPORTED_MEDIA_TYPE, "The body must be application/json";
     LinkTooLong = "link-too-long", UNPROCESSABLE_ENTITY, "The join link would be too long";
+    IdempotencyKeyReused = "idempotency-key-reused", UNPROCESSABLE_ENTITY, "The idempotency key stands for another request";
+    SettingsRejected = "settings-rejected", UNPROCESSABLE_ENTITY, "The video service rejects the settings";
     RateLimited = "rate-limited", TOO_MANY_REQUESTS, "Too many requests";
     HeadersTooLarge = "headers-too-large", REQUEST_HEADER_FIELDS_TOO_LARGE, "The header fields are too large";
     Internal = "internal", INTERNAL_SERVER_ERROR, "Something went wrong here";
@@ -66,6 +71,7 @@ codes! {
     UpstreamUnavailable = "upstream-unavailable", SERVICE_UNAVAILABLE, "The video service is unavailable";
     UpstreamBusy = "upstream-busy", SERVICE_UNAVAILABLE, "The video service takes no more requests for now";
     UpstreamTimeout = "upstream-timeout", GATEWAY_TIMEOUT, "The video service did not answer in time";
+    StateUnavailable = "state-unavailable", SERVICE_UNAVAILABLE, "The state that replicas share is unavailable";
     IdentityProviderUnavailable = "identity-provider-unavailable", SERVICE_UNAVAILABLE, "The identity provider is unavailable";
 }
 

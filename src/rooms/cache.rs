@@ -1,8 +1,10 @@
 //! What is known of rooms, and for how long it counts. moka bounds the size; time is ours.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use moka::ops::compute::Op;
 use moka::sync::Cache;
 use prometheus_client::metrics::counter::Counter;
 
@@ -34,6 +36,10 @@ pub(super) enum Sighting {
 struct Entry {
     room: Arc<Room>,
     read_at: Monotonic,
+    /// It was changed since: asked for anew, and served only while upstream fails.
+    outdated: bool,
+    /// In which era it was read; what was read in an earlier one counts as outdated.
+    era: u64,
     /// Before this moment a stale room is served without another try.
     reread_at: Monotonic,
 }
@@ -47,6 +53,7 @@ pub(super) struct RoomCache {
     fresh_for: Duration,
     stale_for: Duration,
     absent_for: Duration,
+    era: AtomicU64,
     clock: Clock,
     hits: Counter,
     misses: Counter,
@@ -64,6 +71,7 @@ impl RoomCache {
             fresh_for: parameters.fresh_for,
             stale_for: parameters.stale_for,
             absent_for: parameters.absent_for,
+            era: AtomicU64::new(0),
             clock,
             hits: counter("hit"),
             misses: counter("miss"),
@@ -76,7 +84,8 @@ impl RoomCache {
     pub(super) fn servable(&self, key: &RoomKey) -> Option<Arc<Room>> {
         let entry = self.rooms.get(key)?;
         let now = self.clock.monotonic();
-        if now.since(entry.read_at) < self.fresh_for {
+        let is_vouched_for = !entry.outdated && entry.era == self.era.load(Ordering::Relaxed);
+        if is_vouched_for && now.since(entry.read_at) < self.fresh_for {
             self.hits.inc();
             return Some(entry.room);
         }
@@ -134,6 +143,8 @@ impl RoomCache {
                 let entry = Entry {
                     room,
                     read_at: now,
+                    outdated: false,
+                    era: self.era.load(Ordering::Relaxed),
                     reread_at: now,
                 };
                 self.rooms.insert(key.clone(), entry);
@@ -144,15 +155,39 @@ impl RoomCache {
             }
             Sighting::Unusable => self.forget(key),
             Sighting::Unknown => {
-                if let Some(entry) = self.rooms.get(key) {
-                    let entry = Entry {
-                        reread_at: now.plus(REREAD_PAUSE),
-                        ..entry
-                    };
-                    self.rooms.insert(key.clone(), entry);
-                }
+                self.amend(key, |entry| Entry {
+                    reread_at: now.plus(REREAD_PAUSE),
+                    ..entry
+                });
             }
         }
+    }
+
+    /// The room was changed upstream, or may have been: it is to be read again.
+    pub(super) fn outdate(&self, key: &RoomKey) {
+        let now = self.clock.monotonic();
+        self.absences.invalidate(key);
+        self.amend(key, |entry| Entry {
+            outdated: true,
+            reread_at: now,
+            ..entry
+        });
+    }
+
+    /// Any room may have been changed: each is to be read again.
+    pub(super) fn outdate_all(&self) {
+        self.era.fetch_add(1, Ordering::Relaxed);
+        self.absences.invalidate_all();
+    }
+
+    /// Changes an entry in one step: one that is forgotten meanwhile must not come back.
+    fn amend(&self, key: &RoomKey, change: impl FnOnce(Entry) -> Entry) {
+        self.rooms
+            .entry_by_ref(key)
+            .and_compute_with(|known| match known {
+                Some(entry) => Op::Put(change(entry.into_value())),
+                None => Op::Nop,
+            });
     }
 
     pub(super) fn forget(&self, key: &RoomKey) {

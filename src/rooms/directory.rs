@@ -1,6 +1,8 @@
 //! Which room? Room key in, room out: from memory, else found upstream, else created there, once
 //! however many ask. Knows no HTTP and no policy.
 
+mod change;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +12,7 @@ use tracing::Instrument as _;
 use crate::clock::Clock;
 use crate::domain::RoomKey;
 use crate::metrics::Metrics;
+use crate::state::{Heard, Notice, State, Topic};
 
 use super::cache::{RoomCache, Sighting};
 use super::find_or_create::{FindOrCreate, Landed};
@@ -18,6 +21,8 @@ use super::resolve_error::ResolveError;
 use super::room::Room;
 use super::template::Templates;
 use super::upstream::{RoomUpstream, UpstreamFailure};
+
+pub use change::DeleteError;
 
 /// Callers that wait for upstream at once; more are told that we are busy. Bounds what an outage
 /// can pile up.
@@ -58,6 +63,8 @@ pub struct Parts {
     pub parameters: Parameters,
     /// Where rooms really are.
     pub upstream: Arc<dyn RoomUpstream>,
+    /// What replicas share.
+    pub state: State,
     /// Time.
     pub clock: Clock,
     /// Where lookups are counted.
@@ -79,6 +86,7 @@ pub struct Directory {
     cache: Arc<RoomCache>,
     flights: Flights,
     waiters: Arc<Semaphore>,
+    state: State,
     work: Arc<FindOrCreate>,
     deadline: Duration,
     reread_wait: Duration,
@@ -90,6 +98,7 @@ impl Directory {
         let Parts {
             parameters,
             upstream,
+            state,
             clock,
             metrics,
         } = parts;
@@ -99,9 +108,11 @@ impl Directory {
             waiters: Arc::new(Semaphore::new(WAITERS_MAX)),
             work: Arc::new(FindOrCreate {
                 upstream,
+                state: state.clone(),
                 adopt: parameters.adopt,
                 rooms_created: metrics.rooms_created,
             }),
+            state,
             deadline: parameters.deadline,
             reread_wait: parameters.reread_wait,
         }
@@ -170,10 +181,43 @@ impl Directory {
         }
     }
 
-    /// Forgets what is known of a room key, and lets nothing that is on its way be remembered.
+    /// Forgets what is known of a room key, and lets nothing that is on its way be remembered; the
+    /// other replicas read the room again.
     pub fn invalidate(&self, key: &RoomKey) {
         self.flights.abandon(key);
         self.cache.forget(key);
+        self.announce(key);
+    }
+
+    /// Tells every replica that a room may be another by now.
+    fn announce(&self, key: &RoomKey) {
+        let (state, subject) = (self.state.clone(), key.to_string());
+        let topic = Topic::Room;
+        // Nobody waits for the others.
+        tokio::spawn(async move { state.announce(Notice { topic, subject }).await });
+    }
+
+    /// Follows what a replica announced.
+    pub fn hear(&self, heard: &Heard) {
+        match heard {
+            Heard::Notice(Notice {
+                topic: Topic::Room,
+                subject,
+            }) => {
+                if let Ok(key) = RoomKey::parse(subject) {
+                    self.flights.abandon(&key);
+                    self.cache.outdate(&key);
+                }
+            }
+            Heard::Notice(Notice {
+                topic: Topic::Denial,
+                ..
+            }) => {}
+            Heard::Missed | Heard::Emptied => {
+                self.flights.abandon_all();
+                self.cache.outdate_all();
+            }
+        }
     }
 
     /// Forgets a room that upstream answered 404 for, unless a newer one took its place.

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use prometheus_client::metrics::counter::Counter;
 
 use crate::domain::RoomKey;
+use crate::state::State;
 
+use super::creation_lease;
 use super::naming::friendly_url;
 use super::resolve_error::ResolveError;
 use super::room::Room;
@@ -27,6 +29,7 @@ pub(super) enum Landed {
 #[derive(Debug)]
 pub(super) struct FindOrCreate {
     pub(super) upstream: Arc<dyn RoomUpstream>,
+    pub(super) state: State,
     pub(super) adopt: bool,
     pub(super) rooms_created: Counter,
 }
@@ -51,9 +54,20 @@ impl FindOrCreate {
         };
         match self.upstream.find(&friendly_url(&key)).await? {
             Some(found) => self.accept(wanted, found).await,
-            None if may_create => self.create(wanted).await,
+            None if may_create => self.create_once(wanted).await,
             None => Ok(Landed::Absent),
         }
+    }
+
+    /// Creates the room, unless another replica is about to.
+    async fn create_once(&self, wanted: Wanted<'_>) -> Result<Landed, ResolveError> {
+        let right = creation_lease::obtain(&self.state, wanted.key).await;
+        if right.is_anothers_turn_over
+            && let Some(found) = self.upstream.find(&friendly_url(wanted.key)).await?
+        {
+            return self.accept(wanted, found).await;
+        }
+        self.create(wanted).await
     }
 
     /// The one place where rooms come into being.
@@ -97,7 +111,7 @@ impl FindOrCreate {
             external_id,
             ..created
         };
-        let room = self.prove(wanted, created).await?;
+        let room = self.prove(wanted.key, wanted.templates, created).await?;
         Ok(Landed::Room {
             room,
             created: true,
@@ -109,7 +123,7 @@ impl FindOrCreate {
         wanted: Wanted<'_>,
         found: UpstreamRoom,
     ) -> Result<Landed, ResolveError> {
-        let room = self.prove(wanted, found).await?;
+        let room = self.prove(wanted.key, wanted.templates, found).await?;
         Ok(Landed::Room {
             room,
             created: false,
@@ -117,12 +131,12 @@ impl FindOrCreate {
     }
 
     /// Proves that a room of the right name is this key's, and as private as it should be.
-    async fn prove(
+    pub(super) async fn prove(
         &self,
-        wanted: Wanted<'_>,
+        key: &RoomKey,
+        templates: &Templates,
         found: UpstreamRoom,
     ) -> Result<Arc<Room>, ResolveError> {
-        let Wanted { key, templates } = wanted;
         match found.external_id.as_deref() {
             Some(owner) if owner == key.as_str() => {}
             None | Some("") if self.adopt => {}

@@ -7,7 +7,7 @@ use actix_web::http::header::HeaderValue;
 use ipnet::IpNet;
 use url::Url;
 
-use crate::http::ForwardingField;
+use crate::http::{BodyLimits, ForwardingField};
 
 use super::reader::Table;
 
@@ -60,6 +60,16 @@ pub struct Http {
     pub client_address_from: ForwardingField,
     /// Whether every request is logged.
     pub access_log: bool,
+}
+
+impl Http {
+    /// How a listener reads bodies of at most so many bytes.
+    pub fn body_limits(&self, body_bytes_max: usize) -> BodyLimits {
+        BodyLimits {
+            body_bytes_max,
+            body_timeout: self.body_timeout,
+        }
+    }
 }
 
 /// Reads `[public]`.

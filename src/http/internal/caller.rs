@@ -50,7 +50,20 @@ pub mod right {
         };
     }
 
-    rights!(RoomsRead);
+    rights!(
+        RoomsRead,
+        RoomsWrite,
+        RoomsDelete,
+        TokensMint,
+        LiveRead,
+        SessionsRead,
+        SessionsEnd,
+        RecordingsRead,
+        PolicyExplain,
+        DenialsRead,
+        DenialsWrite,
+        DenialsDelete
+    );
 }
 
 /// A product backend whose credential held and whose limit is not reached. What it may do has not
@@ -82,7 +95,8 @@ impl ProvenService {
             return Err(Problem::new(Code::Internal));
         };
         let address = RequestContext::of(request).client_address;
-        state.limits.check_failures(address).map_err(limited)?;
+        let checked = state.limits.check_failures(address).await;
+        checked.map_err(limited)?;
         let live = state.live.load_full();
         let values = request.headers().get_all(header::AUTHORIZATION);
         let values = values.map(HeaderValue::as_bytes);
@@ -90,13 +104,13 @@ impl ProvenService {
             Ok(principal) => principal,
             Err(error) => {
                 if counts_as_failure(&error) {
-                    state.limits.note_failure(address);
+                    state.limits.note_failure(address).await;
                 }
                 return Err(refused(error, state));
             }
         };
         CallNote::begin(request, principal.clone());
-        let (admitted, fields) = state.limits.admit_service(&principal);
+        let (admitted, fields) = state.limits.admit_service(&principal).await;
         if let Some(fields) = fields {
             request.extensions_mut().insert(Rc::new(fields));
         }
