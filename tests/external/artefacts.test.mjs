@@ -162,8 +162,6 @@ test("the configurations pass, with the environment that goes with them", async 
   t.after(() => rm(directory, { recursive: true, force: true }));
   const secret = join(directory, "secret");
   await writeFile(secret, "redis://:a-secret-that-is-nobodys@127.0.0.1:6379/0\n", { mode: 0o400 });
-  // The artefacts are ready for shared state; the program may not know its section yet.
-  const early = /^\[state/m.test(await readFile(`${PROJECT}config/default.toml`, "utf8")) ? /^$/ : /^ROOM_BROKER__STATE__/;
   const environments = {
     compose: (await documents("compose/compose.yaml"))[0].services["broker-1"].environment,
     kubernetes: Object.fromEntries(
@@ -174,8 +172,7 @@ test("the configurations pass, with the environment that goes with them", async 
     const file = join(directory, `${name}.toml`);
     const toml = (await text(`${name}/room-broker.toml`)).replaceAll(/"\/run\/secrets\/[^"]+"/g, JSON.stringify(secret));
     await writeFile(file, toml);
-    const known = Object.entries(environment).filter(([key]) => !early.test(key));
-    const env = Object.fromEntries(known.map(([key, value]) => [key, value.replace(/^\/run\/secrets\/.*/, secret)]));
+    const env = Object.fromEntries(Object.entries(environment).map(([key, value]) => [key, value.replace(/^\/run\/secrets\/.*/, secret)]));
     const { stdout, stderr } = await run(BINARY, ["check-config", "--config", file], { env: { ...process.env, ...env } });
     assert.doesNotMatch(stdout + stderr, /a-secret-that-is-nobodys/);
   }
@@ -258,6 +255,7 @@ describe("alerts", async () => {
       25,
     ],
     RoomBrokerUpstreamBudgetSpent: [{ 'room_broker_upstream_calls_total{status="budget"}': "0+5x30" }, 20],
+    RoomBrokerSharedStateDown: [{ 'room_broker_state_up{instance="a"}': "1 0x10" }, 5],
     RoomBrokerSigningKeysStale: [{ 'room_broker_jwks_age_seconds{issuer="acme"}': "30000+60x20" }, 10],
     RoomBrokerReloadRefused: [{ 'room_broker_reloads_total{outcome="refused", instance="a"}': "0 0 0 1x10" }, 6],
     RoomBrokerAuditLinesLost: [{ 'room_broker_audit_lines_total{outcome="dropped", instance="a"}': "0 0 0 7x10" }, 5],
@@ -273,6 +271,7 @@ describe("alerts", async () => {
     'room_broker_http_requests_total{route="join", status="503"}': "0+1x40",
     'room_broker_upstream_calls_total{status="200"}': "0+60x40",
     room_broker_upstream_breaker_open: "0x40",
+    'room_broker_state_up{instance="a"}': "1x10 0 1x30",
     'room_broker_jwks_age_seconds{issuer="acme"}': "0+60x9 0+60x9",
     'room_broker_authentication_failures_total{outcome="expired"}': "0+6x40",
     'room_broker_audit_lines_total{outcome="dropped", instance="a"}': "0x40",
