@@ -15,7 +15,7 @@ RUN mkdir -p src \
  && rm -r src
 
 # What the binary is made of: the sources, and the files that they include.
-COPY openapi.yaml ./
+COPY openapi.yaml openapi-internal.yaml ./
 COPY config/default.toml config/
 COPY src src
 # Files from the build context can be older than the stand-ins; cargo goes by their times.

@@ -207,7 +207,7 @@ fn listeners_states(
         broker: Arc::clone(broker),
         client: Arc::clone(client),
         catalogue: SettingsCatalogue::built_in(),
-        idempotency: IdempotencyKeys::new(broker.clock.clone()),
+        idempotency: IdempotencyKeys::new(state, broker.clock.clone()),
         live: Arc::clone(live),
         limits: limits("internal"),
         room_base_url: settings.digital_samba.rooms_url.clone(),

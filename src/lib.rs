@@ -9,6 +9,10 @@
 //! Credential --authn--> Principal --policy--> Admission --rooms--> Room --token--> RoomToken
 //! ```
 //!
+//! A product backend takes another way to the same end: `Credential --authn--> ServicePrincipal
+//! --policy--> ServiceGrant`, where the right is a scope (`tokens:mint`) and rules are not asked.
+//! On its listener the type of a handler's caller names the scope that it needs (`http::internal`).
+//!
 //! What is not verified is called `Unverified…`. Names and ids are parsed once at the edge into the
 //! newtypes of [`domain`]. Time is a parameter: [`clock`] is the one place that asks the machine.
 //!

@@ -5,6 +5,7 @@
 mod embedded;
 mod fault;
 mod file;
+mod held;
 mod lease;
 mod notice;
 mod record;
@@ -18,6 +19,7 @@ use std::time::Duration;
 pub use embedded::Embedded;
 pub use fault::StateFault;
 pub use file::FileFault;
+pub use held::HeldLease;
 pub use lease::{Claim, Lease};
 pub use notice::{Heard, Notice, Notices, Topic};
 pub use record::{RecordFault, Records, Space};

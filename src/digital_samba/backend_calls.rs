@@ -157,3 +157,6 @@ fn none_if_gone<T>(answer: Result<T, UpstreamFailure>) -> Result<Option<T>, Upst
         Err(failure) => Err(failure),
     }
 }
+
+#[cfg(test)]
+mod tests;

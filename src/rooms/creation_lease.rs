@@ -4,12 +4,11 @@
 use std::time::Duration;
 
 use crate::domain::RoomKey;
-use crate::state::{Claim, Lease, State};
+use crate::state::{Claim, HeldLease, State};
 
-/// A replica that is killed holds the others up for so long.
+/// A replica that is killed holds the others up for so long. Should one lose its lease while it
+/// creates, and another begin, upstream refuses the second.
 const TTL: Duration = Duration::from_secs(3);
-/// While it works, the lease is renewed so often.
-const RENEW_INTERVAL: Duration = Duration::from_secs(1);
 /// Whoever waits asks again after so long at first.
 const POLL_FIRST: Duration = Duration::from_millis(20);
 /// And never later than this.
@@ -21,15 +20,7 @@ pub(super) struct Right {
     /// Somebody else was at it before: the room may be there by now.
     pub(super) is_anothers_turn_over: bool,
     /// None where the state cannot be asked: upstream refuses a second room of one name.
-    _held: Option<Held>,
-}
-
-/// A lease that is renewed until it is dropped.
-#[derive(Debug)]
-pub(super) struct Held {
-    state: State,
-    lease: Lease,
-    renewing: tokio::task::JoinHandle<()>,
+    _held: Option<HeldLease>,
 }
 
 /// Waits for the right to create the room, as long as the caller waits: within its deadline.
@@ -42,7 +33,7 @@ pub(super) async fn obtain(state: &State, key: &RoomKey) -> Right {
             Ok(Claim::Mine(lease)) => {
                 return Right {
                     is_anothers_turn_over: waited,
-                    _held: Some(Held::keep(state.clone(), lease)),
+                    _held: Some(HeldLease::keep(state.clone(), lease, TTL)),
                 };
             }
             Ok(Claim::Others { ends_in }) => {
@@ -56,39 +47,6 @@ pub(super) async fn obtain(state: &State, key: &RoomKey) -> Right {
                     _held: None,
                 };
             }
-        }
-    }
-}
-
-impl Held {
-    fn keep(state: State, lease: Lease) -> Self {
-        let renewing = tokio::spawn(renew(state.clone(), lease.clone()));
-        Self {
-            state,
-            lease,
-            renewing,
-        }
-    }
-}
-
-/// Until the lease is lost. A creation that is under way cannot be called back then; should
-/// another replica begin one, upstream refuses the second.
-async fn renew(state: State, lease: Lease) {
-    loop {
-        tokio::time::sleep(RENEW_INTERVAL).await;
-        if state.renew(&lease, TTL).await == Ok(false) {
-            return;
-        }
-    }
-}
-
-impl Drop for Held {
-    /// However the work ended, whoever waits need not wait for the lease to end by itself.
-    fn drop(&mut self) {
-        self.renewing.abort();
-        let (state, lease) = (self.state.clone(), self.lease.clone());
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move { state.release(lease).await });
         }
     }
 }

@@ -28,7 +28,7 @@ const LAYERS: &[(u8, &str, &[&str])] = &[
     (6, "digital_samba", &["arc_swap", "aws_lc_rs", "chrono", "futures_util", "governor", "percent_encoding",
         "prometheus_client", "reqwest", "secrecy", "tokio"]),
     (7, "join", &["arc_swap"]),
-    (8, "http", &["actix_cors", "actix_web", "arc_swap", "aws_lc_rs", "futures_util", "ipnet", "moka", "prometheus_client",
+    (8, "http", &["actix_cors", "actix_web", "arc_swap", "aws_lc_rs", "base64", "futures_util", "ipnet", "moka", "prometheus_client",
         "serde_path_to_error", "tokio"]),
     (9, "telemetry", &["opentelemetry", "opentelemetry_otlp", "opentelemetry_sdk", "tracing_appender",
         "tracing_opentelemetry", "tracing_subscriber"]),

@@ -27,6 +27,9 @@ mod replicas {
     /// Some replicas and what is around them.
     pub mod fleet;
 
+    /// What comes twice is done once.
+    mod idempotency;
+
     /// Together they admit what is stated.
     mod limits;
 

@@ -2,6 +2,9 @@
 //! caller asks upstream.
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use tracing::Instrument as _;
 
 use crate::domain::RoomKey;
 use crate::rooms::find_or_create::Landed;
@@ -31,6 +34,17 @@ impl Directory {
     /// # Errors
     /// [`ResolveError`] when it is not ours or upstream cannot be asked.
     pub async fn ensure(
+        &self,
+        key: &RoomKey,
+        templates: &Arc<Templates>,
+        change: &SettingsChange,
+    ) -> Result<Found, ResolveError> {
+        let directory = self.clone();
+        let (key, templates, change) = (key.clone(), Arc::clone(templates), change.clone());
+        to_its_end(async move { directory.ensure_now(&key, &templates, &change).await }).await
+    }
+
+    async fn ensure_now(
         &self,
         key: &RoomKey,
         templates: &Arc<Templates>,
@@ -66,12 +80,17 @@ impl Directory {
         templates: &Arc<Templates>,
         change: &SettingsChange,
     ) -> Result<Arc<Room>, ResolveError> {
-        let room = self.read_anew(key, templates).await?;
-        let room = room.ok_or(ResolveError::NotFound)?;
-        if change.is_empty() {
-            return Ok(room);
-        }
-        self.write(&room, templates, change).await
+        let directory = self.clone();
+        let (key, templates, change) = (key.clone(), Arc::clone(templates), change.clone());
+        to_its_end(async move {
+            let room = directory.read_anew(&key, &templates).await?;
+            let room = room.ok_or(ResolveError::NotFound)?;
+            if change.is_empty() {
+                return Ok(room);
+            }
+            directory.write(&room, &templates, &change).await
+        })
+        .await
     }
 
     /// Deletes a room that is there.
@@ -79,6 +98,17 @@ impl Directory {
     /// # Errors
     /// [`DeleteError`] when it is not, is not ours, is live, or upstream cannot be asked.
     pub async fn delete(
+        &self,
+        key: &RoomKey,
+        templates: &Arc<Templates>,
+        resources: Resources,
+    ) -> Result<(), DeleteError> {
+        let directory = self.clone();
+        let (key, templates) = (key.clone(), Arc::clone(templates));
+        to_its_end(async move { directory.delete_now(&key, &templates, resources).await }).await
+    }
+
+    async fn delete_now(
         &self,
         key: &RoomKey,
         templates: &Arc<Templates>,
@@ -134,9 +164,23 @@ impl Directory {
 
     /// What is known of a room counts only while upstream fails, and nothing that is on its way is
     /// remembered.
-    fn outdate(&self, key: &RoomKey) {
+    pub fn outdate(&self, key: &RoomKey) {
         self.flights.abandon(key);
         self.cache.outdate(key);
         self.announce(key);
+    }
+}
+
+/// Does it in a task of its own: a caller who hangs up must not leave something changed upstream
+/// and remembered here as it was.
+async fn to_its_end<T: Send + 'static, E: From<ResolveError> + Send + 'static>(
+    work: impl Future<Output = Result<T, E>> + Send + 'static,
+) -> Result<T, E> {
+    match tokio::spawn(work.in_current_span()).await {
+        Ok(done) => done,
+        Err(_dropped_at_shutdown) => {
+            let retry_after = Duration::from_secs(1);
+            Err(ResolveError::from(UpstreamFailure::Unavailable { retry_after }).into())
+        }
     }
 }

@@ -131,24 +131,23 @@ impl Link {
             return;
         };
         while let Some(strong) = link.upgrade() {
-            let wait = match strong.keep_up().await {
-                Ok(()) => {
-                    pause = RECONNECT_FIRST;
-                    PROBE_INTERVAL
-                }
-                Err(_fault) => {
-                    let wait = pause;
-                    pause = (pause * 2).min(RECONNECT_MAX);
-                    wait
-                }
+            let kept_up = strong.keep_up().await;
+            let wait = if kept_up.is_ok() {
+                pause = RECONNECT_FIRST;
+                PROBE_INTERVAL
+            } else {
+                let wait = pause;
+                pause = (pause * 2).min(RECONNECT_MAX);
+                wait
             };
             let is_up = strong.is_up();
-            match (was_up, is_up) {
-                (true, false) => {
-                    tracing::warn!("Redis cannot be used: what is shared by it is degraded");
+            match (was_up, is_up, kept_up) {
+                (true, false, Err(trouble)) => {
+                    let Trouble { fault, said } = trouble;
+                    tracing::warn!(fault = %fault, said, "Redis cannot be used");
                 }
-                (false, true) => tracing::info!("Redis can be used"),
-                (true, true) | (false, false) => {}
+                (false, true, _) => tracing::info!("Redis can be used"),
+                (_, _, Ok(()) | Err(_)) => {}
             }
             was_up = is_up;
             drop(strong);
@@ -161,9 +160,9 @@ impl Link {
     }
 
     /// One look after the connection.
-    async fn keep_up(&self) -> Result<(), StateFault> {
+    async fn keep_up(&self) -> Result<(), Trouble> {
         if self.is_up() && !self.is_doubtful.swap(false, Ordering::Relaxed) {
-            return self.run("probe", ping).await;
+            return Ok(self.run("probe", ping).await?);
         }
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(self.connect_timeout))
@@ -175,20 +174,43 @@ impl Link {
         let connected = tokio::time::timeout(self.connect_timeout, connecting).await;
         let connection = match connected {
             Ok(Ok(connection)) => connection,
-            Ok(Err(error)) => return Err(sort(&error)),
-            Err(_elapsed) => return Err(StateFault::Timeout),
+            Ok(Err(error)) => return Err(Trouble::of(&error)),
+            Err(_elapsed) => return Err(StateFault::Timeout.into()),
         };
         // A server that hangs still has its connections accepted.
         let probed = tokio::time::timeout(self.timeout, ping(connection.clone())).await;
         match probed {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => return Err(sort(&error)),
-            Err(_elapsed) => return Err(StateFault::Timeout),
+            Ok(Err(error)) => return Err(Trouble::of(&error)),
+            Err(_elapsed) => return Err(StateFault::Timeout.into()),
         }
         self.timeouts.store(0, Ordering::Relaxed);
         self.connection.store(Some(Arc::new(connection)));
         self.metrics.state_up.set(1);
         Ok(())
+    }
+}
+
+/// Why there is no connection, for the log.
+struct Trouble {
+    fault: StateFault,
+    /// What the server or the library says about connecting, which names no secret.
+    said: String,
+}
+
+impl Trouble {
+    fn of(error: &RedisError) -> Self {
+        Self {
+            fault: sort(error),
+            said: error.to_string(),
+        }
+    }
+}
+
+impl From<StateFault> for Trouble {
+    fn from(fault: StateFault) -> Self {
+        let said = String::new();
+        Self { fault, said }
     }
 }
 

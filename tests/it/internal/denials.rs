@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use reqwest::Method;
+use room_broker::clock::Clock;
+use room_broker::metrics::Metrics;
 use room_broker::simulator::identity_provider::User;
+use room_broker::state::{Parameters, State};
 use serde_json::{Value, json};
 
 use super::{Backend, almighty, app_with};
-use crate::support::{START, TestApp};
+use crate::support::{START, TestApp, until};
 
 const BAN: (Method, &str) = (Method::PUT, "/v1/denials/ban-1");
 
@@ -153,10 +156,8 @@ async fn a_denial_that_makes_no_sense_is_refused_by_the_name_of_its_member() {
 #[tokio::test]
 async fn a_denial_in_a_file_holds_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
-    let file = format!(
-        "[state]\nfile = \"{}\"\n",
-        folder.path().join("state").display()
-    );
+    let path = folder.path().join("state");
+    let file = format!("[state]\nfile = \"{}\"\n", path.display());
     let backend = Backend::that_may(&["*"]);
     let mut app = app_with(&[&backend], &file).await;
     let (_, subject) = person(&app, User::Ada).await;
@@ -164,6 +165,11 @@ async fn a_denial_in_a_file_holds_after_a_restart() {
     assert_eq!(app.do_as(&backend.key(), BAN, &body).await.status, 200);
     app.running.stop().await.unwrap();
     drop(app);
+    let parameters = Parameters::Embedded { file: Some(path) };
+    until("the file is free", async || {
+        State::open(&parameters, Clock::system(), Metrics::default()).is_ok()
+    })
+    .await;
     let app = app_with(&[&backend], &file).await;
     let refused = app.join(&app.token(User::Ada), "course-101").await;
     assert_eq!(

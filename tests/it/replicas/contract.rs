@@ -8,7 +8,7 @@ use room_broker::metrics::Metrics;
 use room_broker::rate_limit::Rate;
 use room_broker::state::{Claim, Heard, Notice, Notices, State, Take, Taken, Topic};
 
-use super::redis_server::{RedisServer, state_at, unready_state_at};
+use super::redis_server::{RedisServer, state_at, state_trusting, unready_state_at};
 use crate::state_contract::{self, House};
 use crate::support::until;
 
@@ -281,6 +281,65 @@ async fn a_redis_that_lost_its_data_is_known_by_it() {
     // Without a connection lost, too.
     redis.command::<()>(&["FLUSHALL"]).await;
     while hearing.next().await != Some(Heard::Emptied) {}
+}
+
+#[tokio::test]
+async fn over_tls_a_server_proves_itself_by_our_root_or_is_not_spoken_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let (key, certificate) = (folder.path().join("key"), folder.path().join("cert"));
+    let config = folder.path().join("config");
+    let lines = "[req]\ndistinguished_name = dn\nx509_extensions = v3\n[dn]\n[v3]\n\
+                 basicConstraints = CA:FALSE\nsubjectAltName = IP:127.0.0.1\n";
+    std::fs::write(&config, lines).unwrap();
+    let made = std::process::Command::new("openssl")
+        .args([
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+        ])
+        .args(["-nodes", "-days", "2", "-subj", "/CN=redis"])
+        .arg("-config")
+        .arg(&config)
+        .arg("-keyout")
+        .arg(&key)
+        .arg("-out")
+        .arg(&certificate)
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{made:?}");
+    let port = crate::support::listener().local_addr().unwrap().port();
+    let text = |path: &std::path::Path| path.to_str().unwrap().to_owned();
+    let redis = RedisServer::start_with(&[
+        "--tls-port",
+        &port.to_string(),
+        "--tls-cert-file",
+        &text(&certificate),
+        "--tls-key-file",
+        &text(&key),
+        "--tls-auth-clients",
+        "no",
+    ])
+    .await;
+    let url = format!("rediss://127.0.0.1:{port}/");
+    let pem = std::fs::read_to_string(&certificate).unwrap();
+    let trusting = state_trusting(&url, Some(&pem));
+    until("it is connected", async || trusting.is_up()).await;
+    assert!(
+        trusting
+            .is_first("x", Duration::from_secs(9))
+            .await
+            .unwrap()
+    );
+    let before = redis.command::<String>(&["INFO", "stats"]).await;
+    let strict = state_trusting(&url, None);
+    until("it was refused", async || {
+        redis.command::<String>(&["INFO", "stats"]).await != before && !strict.is_up()
+    })
+    .await;
+    assert!(strict.is_first("x", Duration::from_secs(9)).await.is_err());
 }
 
 #[tokio::test]

@@ -55,7 +55,7 @@ async fn well(redis: &str) -> Fleet {
 }
 
 /// Every row of the table while Redis is so.
-async fn holds_while(gone: Gone, fleet: &Fleet) {
+async fn holds_while(gone: Gone, fleet: &mut Fleet) {
     let ben = fleet.token(User::Ben);
     // Known rooms are joined, by limits of each replica's own.
     for at in 0..2 {
@@ -102,11 +102,52 @@ async fn holds_while(gone: Gone, fleet: &Fleet) {
         // It is ready all the same: others are no better.
         assert_eq!(fleet.readiness(at).await.status, 200, "{gone:?}");
     }
+    a_replica_starts_while(gone, fleet).await;
+    // What is changed now, others are told once they can be.
+    let body = json!({ "settings": { "max_participants": 9 } });
+    let changed = fleet.call(0, Method::PATCH, "/v1/rooms/course-102", &body);
+    assert_eq!(changed.await.status, 200, "{gone:?}");
 }
 
-/// All is as before, what was acknowledged too.
+async fn a_replica_starts_while(gone: Gone, fleet: &mut Fleet) {
+    let at = fleet.replicas.len();
+    fleet.add();
+    match gone {
+        Gone::Everything => {
+            until("it has the keys", async || {
+                let checks = fleet.readiness(at).await.json()["checks"].clone();
+                checks["identity_providers"] == "ok"
+            })
+            .await;
+            assert_eq!(fleet.readiness(at).await.status, 503);
+            let ben = fleet.token(User::Ben);
+            let refused = fleet.join(at, &ben, "course-102").await;
+            assert_eq!(refused.code(), "state-unavailable");
+        }
+        Gone::Writes | Gone::Growth => {
+            fleet.until_ready(at).await;
+            assert_eq!(fleet.ada_joins(at, "course-101").await, 403, "{gone:?}");
+        }
+    }
+}
+
+/// What was changed meanwhile is told, and all is as before.
 async fn comes_back(fleet: &Fleet) {
-    for at in 0..2 {
+    let ben = fleet.token(User::Ben);
+    let reads = || fleet.upstream.controls().count("get_room").calls;
+    let before = reads();
+    until("the change is told", async || {
+        fleet.join(1, &ben, "course-102").await;
+        reads() > before
+    })
+    .await;
+    is_well(fleet).await;
+}
+
+/// Everything works, and what was acknowledged is there.
+async fn is_well(fleet: &Fleet) {
+    for at in 0..fleet.replicas.len() {
+        fleet.until_ready(at).await;
         until("denials can be written again", async || {
             fleet.bar_ada(at).await == 200
         })
@@ -121,9 +162,9 @@ async fn comes_back(fleet: &Fleet) {
 #[tokio::test]
 async fn redis_refuses_connections() {
     let mut redis = RedisServer::start().await;
-    let fleet = well(&redis.url()).await;
+    let mut fleet = well(&redis.url()).await;
     redis.kill();
-    holds_while(Gone::Everything, &fleet).await;
+    holds_while(Gone::Everything, &mut fleet).await;
     assert_eq!(
         fleet.readiness(0).await.json()["checks"]["state"],
         "degraded"
@@ -135,9 +176,9 @@ async fn redis_refuses_connections() {
 #[tokio::test]
 async fn redis_is_stopped_and_hangs() {
     let redis = RedisServer::start().await;
-    let fleet = well(&redis.url()).await;
+    let mut fleet = well(&redis.url()).await;
     redis.freeze();
-    holds_while(Gone::Everything, &fleet).await;
+    holds_while(Gone::Everything, &mut fleet).await;
     redis.thaw();
     comes_back(&fleet).await;
 }
@@ -145,21 +186,21 @@ async fn redis_is_stopped_and_hangs() {
 #[tokio::test]
 async fn redis_pauses_its_clients() {
     let redis = RedisServer::start().await;
-    let fleet = well(&redis.url()).await;
+    let mut fleet = well(&redis.url()).await;
     // It ends by itself: nobody could tell it to, since that would be paused too.
     redis
         .command::<()>(&["CLIENT", "PAUSE", "10000", "ALL"])
         .await;
-    holds_while(Gone::Everything, &fleet).await;
+    holds_while(Gone::Everything, &mut fleet).await;
     comes_back(&fleet).await;
 }
 
 #[tokio::test]
 async fn redis_is_a_read_only_replica() {
     let redis = RedisServer::start().await;
-    let fleet = well(&redis.url()).await;
+    let mut fleet = well(&redis.url()).await;
     redis.command::<()>(&["REPLICAOF", "127.0.0.1", "1"]).await;
-    holds_while(Gone::Writes, &fleet).await;
+    holds_while(Gone::Writes, &mut fleet).await;
     redis.command::<()>(&["REPLICAOF", "NO", "ONE"]).await;
     comes_back(&fleet).await;
 }
@@ -167,11 +208,11 @@ async fn redis_is_a_read_only_replica() {
 #[tokio::test]
 async fn redis_has_lost_its_replicas_and_takes_no_writes() {
     let redis = RedisServer::start().await;
-    let fleet = well(&redis.url()).await;
+    let mut fleet = well(&redis.url()).await;
     redis
         .command::<()>(&["CONFIG", "SET", "min-replicas-to-write", "1"])
         .await;
-    holds_while(Gone::Writes, &fleet).await;
+    holds_while(Gone::Writes, &mut fleet).await;
     redis
         .command::<()>(&["CONFIG", "SET", "min-replicas-to-write", "0"])
         .await;
@@ -181,11 +222,11 @@ async fn redis_has_lost_its_replicas_and_takes_no_writes() {
 #[tokio::test]
 async fn redis_is_out_of_memory() {
     let redis = RedisServer::start().await;
-    let fleet = well(&redis.url()).await;
+    let mut fleet = well(&redis.url()).await;
     redis
         .command::<()>(&["CONFIG", "SET", "maxmemory", "1"])
         .await;
-    holds_while(Gone::Growth, &fleet).await;
+    holds_while(Gone::Growth, &mut fleet).await;
     redis
         .command::<()>(&["CONFIG", "SET", "maxmemory", "0"])
         .await;
@@ -222,12 +263,12 @@ async fn redis_is_flushed_under_the_replicas() {
 async fn redis_is_slow_then_silent_then_cut_off() {
     let redis = RedisServer::start().await;
     let proxy = FaultProxy::before(redis.port()).await;
-    let fleet = well(&proxy.url()).await;
+    let mut fleet = well(&proxy.url()).await;
     // Within the bound: everything works, if later.
     proxy.let_through(Passage::After(Duration::from_millis(20)));
-    comes_back(&fleet).await;
+    is_well(&fleet).await;
     proxy.let_through(Passage::Never);
-    holds_while(Gone::Everything, &fleet).await;
+    holds_while(Gone::Everything, &mut fleet).await;
     proxy.let_through(Passage::After(Duration::ZERO));
     comes_back(&fleet).await;
     proxy.let_through(Passage::Cut);
@@ -236,5 +277,5 @@ async fn redis_is_slow_then_silent_then_cut_off() {
         assert_eq!(fleet.join(at, &ben, "course-102").await.status, 200);
     }
     proxy.let_through(Passage::After(Duration::ZERO));
-    comes_back(&fleet).await;
+    is_well(&fleet).await;
 }

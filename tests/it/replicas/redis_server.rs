@@ -148,8 +148,17 @@ pub async fn state_at(url: &str) -> State {
 }
 
 pub fn unready_state_at(url: &str, metrics: &Metrics) -> State {
+    open(url, None, metrics)
+}
+
+/// One that trusts these roots, or the machine's.
+pub fn state_trusting(url: &str, roots: Option<&str>) -> State {
+    open(url, roots, &Metrics::default())
+}
+
+fn open(url: &str, roots: Option<&str>, metrics: &Metrics) -> State {
     let parameters = Parameters::Shared(Box::new(RedisParameters {
-        url: RedisUrl::parse(&SecretString::from(url), None).unwrap(),
+        url: RedisUrl::parse(&SecretString::from(url), roots).unwrap(),
         prefix: "test".to_owned(),
         timeout: Duration::from_secs(5),
         connect_timeout: Duration::from_secs(5),
