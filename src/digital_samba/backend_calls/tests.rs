@@ -12,6 +12,7 @@ use crate::clock::{Clock, UnixTime};
 use crate::developer_key::{AuthorizationForm, DeveloperKey};
 use crate::domain::TeamId;
 use crate::metrics::Metrics;
+use crate::state::State;
 
 const ID: &str = "5f0c2b1e-7a44-4d0e-9b55-3e6c1d8a9f21";
 const SESSION: &str = "b1d9e0c4-2f37-4c58-8a6d-90b7f4e15c33";
@@ -43,7 +44,8 @@ async fn client(replies: impl IntoIterator<Item = Reply>) -> (Client, Server) {
     let (clock, _) = Clock::manual(UnixTime::from_seconds(1_800_000_000));
     let key = DeveloperKey::parse(SecretString::from("canary-developer-key-0001")).unwrap();
     let key = Arc::new(ArcSwap::from_pointee(key));
-    let client = Client::new(parameters, key, clock, Metrics::default()).unwrap();
+    let state = State::in_memory(clock.clone());
+    let client = Client::new(parameters, key, clock, Metrics::default(), state).unwrap();
     (client, server)
 }
 
