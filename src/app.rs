@@ -106,7 +106,7 @@ pub struct Running {
     /// Where the ops listener is.
     pub ops_address: SocketAddr,
     parts: Parts,
-    handles: Vec<ServerHandle>,
+    handles: [ServerHandle; 3],
     servers: tokio::task::JoinHandle<std::io::Result<()>>,
 }
 
@@ -250,7 +250,7 @@ impl App {
     pub fn start(self) -> std::io::Result<Running> {
         reload::warm_up(&self.parts.live.load());
         let servers = self.listeners.into_servers()?;
-        let handles = servers.iter().map(Server::handle).collect();
+        let handles = servers.each_ref().map(Server::handle);
         let servers = tokio::spawn(serve_all(servers));
         let servers::Addresses {
             public,
@@ -290,9 +290,10 @@ impl Running {
     /// When a listener failed while it served.
     pub async fn stop(&mut self) -> std::io::Result<()> {
         self.drain();
-        for handle in &self.handles {
-            handle.stop(true).await;
-        }
+        let [public, internal, ops] = &self.handles;
+        // At once, since both have one time limit; then ops, so that whoever watches sees the end.
+        tokio::join!(public.stop(true), internal.stop(true));
+        ops.stop(true).await;
         let served = (&mut self.servers).await.map_err(std::io::Error::other);
         self.flush_audit_log();
         served?

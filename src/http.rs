@@ -20,7 +20,7 @@ pub mod routes;
 mod state;
 mod unread_body;
 
-pub use client_address::TrustedProxies;
+pub use client_address::{ForwardingField, TrustedProxies};
 pub use edge::{Edge, Listener};
 pub use header_limit::HeaderLimit;
 pub use limits::{LimitParameters, Limits};

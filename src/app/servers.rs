@@ -61,14 +61,19 @@ impl Listeners {
         let (internal, internal_address) = bind("internal", settings.internal.listen)?;
         let (ops, ops_address) = bind("ops", settings.ops.listen)?;
         let prefix = settings.public.path_prefix.as_str();
+        let proxies = TrustedProxies::new(
+            settings.http.trusted_proxies.iter().copied(),
+            settings.http.client_address_from,
+        );
         let edge = |listener, path_prefix: &str| Edge {
             listener,
             metrics: parts.metrics.clone(),
             clock: surroundings.clock.clone(),
-            trusted_proxies: TrustedProxies::new(settings.http.trusted_proxies.iter().copied()),
+            trusted_proxies: proxies.clone(),
             access_log: settings.http.access_log,
             sampler: surroundings.sampler,
             path_prefix: path_prefix.to_owned(),
+            health: Arc::clone(&parts.health),
         };
         let plan = Plan {
             parts: parts.clone(),

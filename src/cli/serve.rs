@@ -80,6 +80,7 @@ async fn serve(
         () = tokio::time::sleep(drain_for) => {}
         () = signals.stop() => {}
     }
+    tracing::info!("finishing what is in flight");
     tokio::select! {
         stopped = running.stop() => stopped?,
         () = signals.stop() => {

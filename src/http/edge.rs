@@ -5,11 +5,12 @@
 use std::future::{Ready, ready};
 use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::{ConnectionType, Method, StatusCode};
 use actix_web::{Error, HttpMessage as _, HttpRequest, HttpResponse};
 use futures_util::future::LocalBoxFuture;
 use tracing::Instrument as _;
@@ -23,6 +24,7 @@ use crate::trace_context::{self, Sampler};
 use super::client_address::TrustedProxies;
 use super::limits::LimitFields;
 use super::problem::{Code, Problem};
+use super::state::Health;
 use super::unread_body::UnreadBody;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -86,6 +88,8 @@ pub struct Edge {
     pub sampler: Sampler,
     /// Where a proxy mounts the listener.
     pub path_prefix: String,
+    /// Whether the process is about to stop.
+    pub health: Arc<Health>,
 }
 
 impl Edge {
@@ -241,7 +245,7 @@ where
         let span = edge.sampler.server_span(context.request_id, header);
         let called = self.service.call(request);
         Box::pin(async move {
-            let answer = match span {
+            let mut answer = match span {
                 Some(span) => {
                     let response = called.instrument(span.clone()).await?;
                     let answer = span.in_scope(|| edge.finish_either(response, context, started));
@@ -250,6 +254,11 @@ where
                 }
                 None => edge.finish_either(called.await?, context, started),
             };
+            if edge.health.is_draining() {
+                // Whoever keeps the connection sends the next request elsewhere, instead of into
+                // one that closes under it.
+                close_after(answer.response_mut());
+            }
             Ok(match unread {
                 Some(body) => body.until_answered(answer),
                 None => answer,
@@ -324,9 +333,7 @@ impl Edge {
         }
         problem.add_headers(written.headers_mut());
         if closes_connection(problem.code()) {
-            written
-                .head_mut()
-                .set_connection_type(actix_web::http::ConnectionType::Close);
+            close_after(&mut written);
         }
         Self::decorate(&request, context, written.headers_mut());
         self.note(&request, context, status, started);
@@ -363,6 +370,12 @@ fn is_bare_failure<B>(response: &ServiceResponse<B>) -> bool {
             .headers()
             .get(header::CONTENT_TYPE)
             .is_none_or(|kind| kind.as_bytes().starts_with(b"text/plain"))
+}
+
+fn close_after<B>(response: &mut HttpResponse<B>) {
+    response
+        .head_mut()
+        .set_connection_type(ConnectionType::Close);
 }
 
 /// After these the rest of the body is not worth reading.

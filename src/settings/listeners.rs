@@ -7,9 +7,15 @@ use actix_web::http::header::HeaderValue;
 use ipnet::IpNet;
 use url::Url;
 
-use crate::http::BodyLimits;
+use crate::http::{BodyLimits, ForwardingField};
 
 use super::reader::Table;
+
+/// `http.client_address_from`.
+const FORWARDING_FIELDS: &[(&str, ForwardingField)] = &[
+    ("x-forwarded-for", ForwardingField::XForwardedFor),
+    ("forwarded", ForwardingField::Forwarded),
+];
 
 /// `[public]`.
 #[derive(Debug, Clone)]
@@ -50,6 +56,8 @@ pub struct Http {
     pub shutdown_timeout: Duration,
     /// Networks whose forwarding headers are believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// Which of their header fields says where a request comes from.
+    pub client_address_from: ForwardingField,
     /// Whether every request is logged.
     pub access_log: bool,
 }
@@ -129,6 +137,7 @@ pub(super) fn read_http(mut table: Table) -> Option<Http> {
     let drain_for = table.duration("drain_for", None, Duration::ZERO..=HOUR);
     let shutdown_timeout = table.duration("shutdown_timeout", None, Duration::ZERO..=HOUR);
     let trusted_proxies = table.parsed_list("trusted_proxies");
+    let client_address_from = table.word("client_address_from", FORWARDING_FIELDS, None);
     let access_log = table.boolean("access_log", false);
     table.finish();
     Some(Http {
@@ -140,6 +149,7 @@ pub(super) fn read_http(mut table: Table) -> Option<Http> {
         drain_for: drain_for?,
         shutdown_timeout: shutdown_timeout?,
         trusted_proxies,
+        client_address_from: client_address_from?,
         access_log,
     })
 }

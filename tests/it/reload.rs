@@ -268,11 +268,38 @@ async fn while_it_drains_new_requests_are_served_until_it_is_told_again() {
     // A connection of its own, as from a load balancer that has not looked yet.
     let (other, token) = (crate::support::http_client(), world.token(User::Ada));
     let join = other.post(broker.join_url("course-101")).bearer_auth(token);
-    assert_eq!(join.send().await.unwrap().status(), 200);
+    let answer = Answer::of(join.send().await.unwrap()).await;
+    // It is not kept for a request that would find it closed.
+    assert_eq!((answer.status, answer.header("connection")), (200, "close"));
     broker.signal("HUP");
     broker.signal("TERM");
     broker.until_logged("stopped").await;
     assert_eq!(broker.ended().await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn told_again_while_it_finishes_it_gives_up_what_is_in_flight() {
+    let world = World::new();
+    let config = world.write("broker.toml", &world.configuration());
+    let mut broker = Broker::serve(&world, &config).await;
+    let controls = world.upstream.controls();
+    controls.close_gate("get_room", Moment::BeforeEffect);
+    let request = world
+        .http
+        .post(broker.join_url("course-101"))
+        .bearer_auth(world.token(User::Ada));
+    let in_flight = tokio::spawn(request.send());
+    controls.until_waiting("get_room", 1).await;
+    broker.signal("TERM");
+    broker.until_logged("finishing what is in flight").await;
+    let alive = world.http.get(format!("{}/healthz", broker.ops));
+    assert_eq!(alive.send().await.unwrap().status(), 200);
+    broker.signal("TERM");
+    broker
+        .until_logged("told to stop again: what is in flight is given up")
+        .await;
+    assert_eq!(broker.ended().await.code(), Some(0));
+    assert!(in_flight.await.unwrap().is_err());
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 // Starts programs, waits for what they say, and ends each by its own id.
 
 import { spawn } from "node:child_process";
+import net from "node:net";
 import { fileURLToPath } from "node:url";
 
 export const PROJECT = fileURLToPath(new URL("../../../", import.meta.url));
@@ -10,8 +11,11 @@ const running = new Set();
 process.on("exit", () => running.forEach((child) => child.kill("SIGKILL")));
 for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(1));
 
-/** A program that runs until it is stopped. `ready` gives a value once its output says enough. */
-export async function start(command, args, { ready, env = {}, deadlineMs = 20_000 }) {
+/**
+ * A program that runs until it is stopped. `ready` gives a value once its output says enough; one
+ * that says nothing is ready when it `listens`.
+ */
+export async function start(command, args, { ready = () => undefined, listens, env = {}, deadlineMs = 20_000 }) {
   const child = spawn(command, args, {
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, ...env },
@@ -21,6 +25,7 @@ export async function start(command, args, { ready, env = {}, deadlineMs = 20_00
   const ended = new Promise((resolve) => child.once("exit", (code, signal) => resolve({ code, signal })));
   ended.then(() => running.delete(child));
   const handle = {
+    pid: child.pid,
     output: "",
     ended,
     async stop(signal = "SIGTERM") {
@@ -39,6 +44,7 @@ export async function start(command, args, { ready, env = {}, deadlineMs = 20_00
     child.stderr.setEncoding("utf8").on("data", hear);
     child.once("error", reject);
     ended.then(({ code }) => reject(new Error(`${command} ended with ${code} before it was ready:\n${handle.output}`)));
+    if (listens) until(`${command} listens`, () => connects(listens), { deadlineMs }).then(resolve, reject);
     setTimeout(
       () => reject(new Error(`${command} was not ready within ${deadlineMs} ms:\n${handle.output}`)),
       deadlineMs,
@@ -50,6 +56,17 @@ export async function start(command, args, { ready, env = {}, deadlineMs = 20_00
     child.kill("SIGKILL");
     throw error;
   }
+}
+
+function connects({ host, port }) {
+  return new Promise((resolve) => {
+    const socket = net.connect({ host, port });
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once("error", () => resolve(false));
+  });
 }
 
 /** Asks again and again until the answer is truthy. */

@@ -258,6 +258,27 @@ async fn other_forwarding_fields_are_not_read_even_from_a_trusted_proxy() {
 }
 
 #[tokio::test]
+async fn the_standard_field_is_read_in_the_place_of_the_usual_one_if_so_configured() {
+    let app = TestApp::spawn_with(|setup| {
+        let proxies =
+            "[http]\ntrusted_proxies = [\"127.0.0.0/8\"]\nclient_address_from = \"forwarded\"";
+        setup.config(FEW).config(proxies);
+    })
+    .await;
+    let mut statuses = Vec::new();
+    for (host, client) in [(0, 1), (1, 1), (2, 1), (3, 1), (4, 1), (5, 1), (6, 2)] {
+        let request = app
+            .http
+            .get(format!("{}/v1/me", app.public))
+            .header("forwarded", format!("for=203.0.113.{host}"))
+            .header("forwarded", format!("for=198.51.100.{client};proto=https"))
+            .header("x-forwarded-for", format!("192.0.2.{host}"));
+        statuses.push(app.answer(request).await.status);
+    }
+    assert_eq!(statuses, [401, 401, 401, 401, 401, 429, 401]);
+}
+
+#[tokio::test]
 async fn probes_and_documents_are_not_limited() {
     let app = limited().await;
     for _ in 0..20 {
