@@ -20,8 +20,8 @@ use super::controls::Controls;
 use super::exchange::{Call, Reply};
 use super::fault::Ending;
 
-/// Upper bound of a request's body.
-const BODY_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// Upper bound of a request's body: above that of a file, which is refused in words of its own.
+const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// What a service does with a call, by the name of the operation.
 pub(super) struct Route<'c> {

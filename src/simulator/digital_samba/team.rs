@@ -8,11 +8,22 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::Parameters;
-use super::areas::roles::{Role, presets};
+use super::areas::chat::Chat;
+use super::areas::libraries::Libraries;
+use super::areas::polls::Polls;
+use super::areas::questions::Questions;
+use super::areas::quizzes::Quizzes;
+use super::areas::roles::{Role, Roles, presets};
+use super::areas::webhooks::Webhooks;
+use super::belongings::Kind;
 use super::credentials::Window;
-use super::participants::{Join, Participant};
+use super::participants::Join;
+use super::sessions::Sessions;
 use super::settings::{Place, Settings, date_time, shown};
 use crate::clock::{Clock, UnixTime};
+
+/// Deleted rooms that are remembered; the oldest are forgotten first.
+const FORMER_ROOMS_MAX: usize = 1_000;
 
 /// Which of the documented shapes answers take. The default is today's official one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
@@ -51,8 +62,7 @@ pub(super) struct Room {
     pub(super) tags: Vec<String>,
     pub(super) created_at: UnixTime,
     pub(super) updated_at: UnixTime,
-    pub(super) session_started: UnixTime,
-    pub(super) present: Vec<Participant>,
+    pub(super) is_deleted: bool,
 }
 
 pub(super) struct Team {
@@ -62,8 +72,19 @@ pub(super) struct Team {
     pub(super) variations: Variations,
     pub(super) table: Settings,
     pub(super) settings: Map<String, Value>,
-    pub(super) roles: Vec<Role>,
+    pub(super) roles: Roles,
+    pub(super) webhooks: Webhooks,
+    pub(super) libraries: Libraries,
+    pub(super) chat: Chat,
+    pub(super) questions: Questions,
+    pub(super) polls: Polls,
+    pub(super) quizzes: Quizzes,
+    /// What the addresses of stored files start with.
+    pub(super) storage_base: String,
+    /// Signs links to stored files.
+    pub(super) storage_key: String,
     pub(super) joins: Vec<Join>,
+    pub(super) sessions: Sessions,
     pub(super) window: Window,
     pub(super) rate_limit_per_minute: u32,
     domain: String,
@@ -73,6 +94,8 @@ pub(super) struct Team {
     /// Ids and lower-case `friendly_url`s.
     names: HashMap<String, u64>,
     rooms_ever: u64,
+    /// Rooms that were deleted, in order of deletion: what outlives them names them still.
+    former: Vec<Room>,
 }
 
 impl Team {
@@ -85,8 +108,17 @@ impl Team {
             variations: Variations::default(),
             table: Settings::load()?,
             settings: Map::new(),
-            roles: Vec::new(),
+            roles: Roles::default(),
+            webhooks: Webhooks::default(),
+            libraries: Libraries::default(),
+            chat: Chat::default(),
+            questions: Questions::default(),
+            polls: Polls::default(),
+            quizzes: Quizzes::default(),
+            storage_base: base_url.to_owned(),
+            storage_key: Uuid::new_v4().to_string(),
             joins: Vec::new(),
+            sessions: Sessions::default(),
             window: Window::default(),
             rate_limit_per_minute: parameters.rate_limit_per_minute,
             domain: parameters.team_domain.clone(),
@@ -94,6 +126,7 @@ impl Team {
             rooms: BTreeMap::new(),
             names: HashMap::new(),
             rooms_ever: 0,
+            former: Vec::new(),
         };
         team.reset();
         Ok(team)
@@ -103,9 +136,17 @@ impl Team {
         self.rooms.clear();
         self.names.clear();
         self.joins.clear();
+        self.former.clear();
+        self.sessions = Sessions::default();
         self.window = Window::default();
         self.variations = Variations::default();
         self.roles = presets(self.clock.now());
+        self.webhooks = Webhooks::default();
+        self.libraries = Libraries::default();
+        self.chat = Chat::default();
+        self.questions = Questions::default();
+        self.polls = Polls::default();
+        self.quizzes = Quizzes::default();
         self.settings = self.table.defaults(Place::Team);
         self.settings
             .insert("domain".to_owned(), json!(self.domain));
@@ -116,14 +157,26 @@ impl Team {
         self.rooms.values()
     }
 
+    /// The rooms, to change what does not name them.
+    pub(super) fn rooms_mut(&mut self) -> impl Iterator<Item = &mut Room> {
+        self.rooms.values_mut()
+    }
+
     /// A room by id or `friendly_url`. Upper and lower case are the same name, as in most
     /// databases: whoever tells two rooms apart by case finds out here.
     pub(super) fn room(&self, name: &str) -> Option<&Room> {
         self.rooms.get(self.names.get(&name.to_lowercase())?)
     }
 
-    pub(super) fn room_mut(&mut self, name: &str) -> Option<&mut Room> {
-        self.rooms.get_mut(self.names.get(&name.to_lowercase())?)
+    /// A room by id, even if it was deleted.
+    pub(super) fn room_ever(&self, id: &str) -> Option<&Room> {
+        let former = || self.former.iter().rev().find(|room| room.id == id);
+        self.room(id).or_else(former)
+    }
+
+    /// Whether a session goes on in a room, named by its id.
+    pub(super) fn is_live(&self, room: &str) -> bool {
+        self.current_session(room).is_some()
     }
 
     pub(super) fn insert(&mut self, room: Room) {
@@ -148,18 +201,27 @@ impl Team {
         }
     }
 
+    /// Takes a room away, after everybody in it; whether it was there.
     pub(super) fn remove(&mut self, name: &str) -> bool {
         let at = self.names.get(&name.to_lowercase()).copied();
-        let room = at.and_then(|at| self.rooms.remove(&at));
-        if let Some(room) = &room {
-            self.names.remove(&room.id);
-            self.names.remove(&room.friendly_url().to_lowercase());
-        }
-        room.is_some()
+        let Some(mut room) = at.and_then(|at| self.rooms.remove(&at)) else {
+            return false;
+        };
+        self.names.remove(&room.id);
+        self.names.remove(&room.friendly_url().to_lowercase());
+        room.is_deleted = true;
+        let id = room.id.clone();
+        let excess = (self.former.len() + 1).saturating_sub(FORMER_ROOMS_MAX);
+        self.former.drain(..excess);
+        self.former.push(room);
+        self.end_session(&id, self.clock.now());
+        self.forget_of_room(&id, Kind::Room);
+        true
     }
 
-    /// Rooms go when their `expires_at` has come.
-    pub(super) fn remove_expired(&mut self) {
+    /// Does what time alone brings: sessions end, and rooms go when their `expires_at` has come.
+    pub(super) fn catch_up(&mut self) {
+        self.end_due_sessions();
         let now = self.clock.now();
         let expired = self.rooms.values().filter(|room| {
             let at = room.settings.get("expires_at").and_then(Value::as_str);
@@ -256,8 +318,7 @@ impl Room {
             tags: Vec::new(),
             created_at: now,
             updated_at: now,
-            session_started: now,
-            present: Vec::new(),
+            is_deleted: false,
         }
     }
 
@@ -267,9 +328,5 @@ impl Room {
 
     pub(super) fn text(&self, setting: &str) -> Option<&str> {
         self.settings.get(setting).and_then(Value::as_str)
-    }
-
-    pub(super) fn is_live(&self) -> bool {
-        !self.present.is_empty()
     }
 }

@@ -5,8 +5,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-use super::{KEY, NOW, TEAM, Team, told};
-use crate::simulator::digital_samba::{Variations, Visitor};
+use super::{KEY, NOW, TEAM, Team, told, visitor};
+use crate::simulator::digital_samba::Variations;
 
 #[tokio::test]
 async fn every_documented_form_of_the_key_opens_and_nothing_else_does() {
@@ -370,18 +370,11 @@ async fn live_rooms_are_those_with_somebody_in_them() {
         (422, refusal)
     );
     team.samba.empty_room("clinic");
+    team.time.advance(Duration::from_mins(7));
     assert_eq!(
         team.get("/api/v1/rooms/live/participants").await.1["total_count"],
         0
     );
-}
-
-fn visitor(external_id: &str, role: &str) -> Visitor {
-    Visitor {
-        external_id: Some(external_id.to_owned()),
-        role: role.to_owned(),
-        ..Visitor::default()
-    }
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Operation, body_of, ok};
+use super::{Operation, body_of, libraries, ok};
 use crate::simulator::digital_samba::refusal::{Answer, Faulty};
 use crate::simulator::digital_samba::settings::Place;
 use crate::simulator::digital_samba::team::Team;
@@ -48,6 +48,7 @@ fn update(team: &mut Team, body: &Map<String, Value>) -> Answer {
     {
         faulty.add("domain", "is reserved");
     }
+    libraries::check_named(team, &changes, &mut faulty);
     faulty.check()?;
     team.settings.extend(changes);
     ok(&shown(team))
