@@ -2,16 +2,15 @@
 //! the catalogue's operation ids) and the page behind every room's address.
 
 mod areas;
-#[expect(dead_code, reason = "statistics, which come next, count with it")]
 mod belongings;
 mod credentials;
 mod entry;
 mod fields;
+mod files;
+mod happenings;
 mod page;
-#[expect(dead_code, reason = "statistics, which come next, count with it")]
 mod participants;
 mod refusal;
-#[expect(dead_code, reason = "statistics, which come next, count with it")]
 mod sessions;
 mod settings;
 mod shelf;
@@ -31,6 +30,7 @@ use areas::{Operation, libraries};
 use refusal::{Answer, Refusal};
 use team::Team;
 
+pub use happenings::{Bookmark, Speech};
 pub use participants::{Join, Visitor};
 pub use team::{RoomFacts, Variations};
 
@@ -132,6 +132,16 @@ impl DigitalSamba {
     /// A participant leaves; whether they were in.
     pub fn leave(&self, participant: &str) -> bool {
         self.upstream.team().leave(participant)
+    }
+
+    /// A participant says something; whether it was written down.
+    pub fn say(&self, participant: &str, speech: Speech) -> bool {
+        self.upstream.team().say(participant, speech)
+    }
+
+    /// Marks this moment of a room's running recording; whether there is one.
+    pub fn bookmark(&self, room: &str, bookmark: Bookmark) -> bool {
+        self.upstream.team().bookmark(room, bookmark)
     }
 
     /// Everybody leaves a room. Its session waits for them a while.
@@ -237,6 +247,10 @@ impl Service for Upstream {
                 operation: "fetch_library_file",
                 act: Box::new(move || self.stored(call, |team| libraries::fetch(team, call, file))),
             }),
+            ("GET", &["files", id]) => Some(Route {
+                operation: "download_file",
+                act: Box::new(move || self.team().file(id, call)),
+            }),
             ("POST", &[room, "leave"]) => Some(Route {
                 operation: "leave_room_page",
                 act: Box::new(move || page::leave(&mut self.team(), room, &call.form())),
@@ -278,8 +292,10 @@ impl Service for Upstream {
             _ => {
                 let team = &mut self.team();
                 let variations = team.variations;
-                let staged = areas::staged::act(team, call, path)?;
-                return Some(staged.unwrap_or_else(|refusal| refusal.reply(true, variations)));
+                if let Some(staged) = areas::staged::act(team, call, path) {
+                    return Some(staged.unwrap_or_else(|refusal| refusal.reply(true, variations)));
+                }
+                return team.happen(call, path);
             }
         };
         Some(Reply::empty(if found { 204 } else { 404 }))

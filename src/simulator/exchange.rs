@@ -90,6 +90,11 @@ impl Call {
         &self.body
     }
 
+    /// The JSON array in the body.
+    pub(super) fn list(&self) -> Result<Vec<Value>, serde_json::Error> {
+        serde_json::from_slice(&self.body)
+    }
+
     /// The fields of a form in the body.
     pub(super) fn form(&self) -> Vec<(String, String)> {
         url::form_urlencoded::parse(&self.body)

@@ -5,13 +5,18 @@ mod content;
 mod digital_samba;
 mod faults;
 mod identity_provider;
+mod in_the_room;
 mod libraries;
+mod operations;
 mod polls;
 mod questions;
 mod quizzes;
+mod recordings;
 mod roles;
 mod room_page;
 mod sessions;
+mod statistics;
+mod transcripts;
 mod webhooks;
 
 use std::net::TcpListener;

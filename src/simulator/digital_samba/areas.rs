@@ -10,15 +10,20 @@ mod import;
 pub(super) mod libraries;
 mod live;
 pub(super) mod participants;
+pub(super) mod phone;
 pub(super) mod polls;
 pub(super) mod questions;
 pub(super) mod quizzes;
+pub(super) mod recordings;
+pub(super) mod restreamers;
 pub(super) mod roles;
 pub(super) mod rooms;
 mod sessions;
 pub(super) mod staged;
+mod statistics;
 mod team_defaults;
 mod token;
+pub(super) mod transcripts;
 pub(super) mod webhooks;
 
 use serde_json::{Map, Value, json};
@@ -47,6 +52,11 @@ pub(super) fn route<'c>(call: &'c Call, path: &[&'c str]) -> Option<Operation<'c
     team_defaults::route(call, path)
         .or_else(|| live::route(call, path))
         .or_else(|| roles::route(call, path))
+        .or_else(|| recordings::route(call, path))
+        .or_else(|| transcripts::route(call, path))
+        .or_else(|| phone::route(call, path))
+        .or_else(|| restreamers::route(call, path))
+        .or_else(|| statistics::route(call, path))
         .or_else(|| participants::route(call, path))
         .or_else(|| sessions::route(call, path))
         .or_else(|| token::route(call, path))
@@ -92,6 +102,15 @@ struct Paging {
 }
 
 impl Paging {
+    /// For lists that do not know `after`: it is ignored.
+    fn without_after(call: &Call) -> Result<Self, Refusal> {
+        let paging = Self::of(call)?;
+        Ok(Self {
+            after: None,
+            ..paging
+        })
+    }
+
     fn of(call: &Call) -> Result<Self, Refusal> {
         let limit = number(call, "limit", 100)?;
         if !(1..=100).contains(&limit) {

@@ -1,9 +1,14 @@
 //! What hangs on rooms and sessions: the one seam through which an end or a deletion reaches
 //! every area, and through which statistics count what the areas hold.
 
-use super::areas::{chat, libraries, participants, polls, questions, quizzes};
+use super::areas::{
+    chat, libraries, participants, phone, polls, questions, quizzes, recordings, restreamers,
+    transcripts,
+};
+use super::refusal::{Answer, Refusal};
 use super::team::Team;
 use crate::clock::UnixTime;
+use crate::simulator::exchange::Reply;
 
 /// What goes when.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -75,6 +80,11 @@ pub(super) const BELONGINGS: &[Belonging] = &[
     libraries::BELONGING,
     polls::BELONGING,
     quizzes::BELONGING,
+    phone::BELONGING,
+    restreamers::BELONGING,
+    recordings::BELONGING,
+    transcripts::TRANSCRIPTS,
+    transcripts::SUMMARIES,
 ];
 
 impl Team {
@@ -82,6 +92,13 @@ impl Team {
         for belonging in BELONGINGS.iter().filter(|one| one.kind == kind) {
             (belonging.forget_room)(self, room);
         }
+    }
+
+    /// Carries out `DELETE rooms/{room}/…` of one belonging.
+    pub(super) fn forget_in_room(&mut self, room: &str, belonging: &Belonging) -> Answer {
+        let room = self.room(room).ok_or(Refusal::NotFound)?.id.clone();
+        (belonging.forget_room)(self, &room);
+        Ok(Reply::empty(204))
     }
 
     pub(super) fn forget_of_session(&mut self, session: &str, kind: Kind) {

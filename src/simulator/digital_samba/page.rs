@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::entry::{Entry, Outside};
+use super::participants::Participant;
 use super::sessions::Session;
 use super::settings::shown_as;
 use super::team::Team;
@@ -25,12 +26,13 @@ pub(super) fn show(team: &mut Team, name: &str, token: Option<&str>) -> Reply {
             let greeting = welcome(&entry);
             let participant = team.enter(&id, entry.visitor).unwrap_or_default();
             let people = team.current_session(&id).map(people).unwrap_or_default();
+            let running = running(team, &id);
             let exit = exit(name, &participant);
             let title = escaped(name);
             document(
                 200,
                 name,
-                &format!("<h1>{title}</h1>\n{greeting}{people}{exit}"),
+                &format!("<h1>{title}</h1>\n{greeting}{running}{people}{exit}"),
             )
         }
         Err(outside) => document(403, name, &sorry(outside)),
@@ -82,6 +84,21 @@ fn exit(room: &str, participant: &str) -> String {
     )
 }
 
+/// What goes on beside the meeting.
+fn running(team: &Team, room: &str) -> String {
+    let words = [
+        team.is_recorded(room).then_some("recorded"),
+        team.is_transcribed(room).then_some("transcribed"),
+        team.is_on_the_phone(room).then_some("open to callers"),
+        team.restreamed_to(room),
+    ];
+    let words: Vec<_> = words.into_iter().flatten().collect();
+    if words.is_empty() {
+        return String::new();
+    }
+    format!("<p>This room is {}.</p>\n", words.join(", "))
+}
+
 fn people(session: &Session) -> String {
     let mut list = String::from("<ul>\n");
     for participant in session.present() {
@@ -93,17 +110,22 @@ fn people(session: &Session) -> String {
                 escaped(&initials.unwrap_or_else(|| initials_of(name))),
                 escaped(name),
                 escaped(&participant.visitor.role),
-                if participant.hand_raised {
-                    " \u{270b}"
-                } else {
-                    ""
-                },
+                signs(participant),
             )
             .to_string(),
         );
     }
     list.push_str("</ul>\n");
     list
+}
+
+fn signs(participant: &Participant) -> &'static str {
+    match (participant.hand_raised, participant.is_muted) {
+        (false, false) => "",
+        (true, false) => " \u{270b}",
+        (false, true) => " \u{1f507}",
+        (true, true) => " \u{270b} \u{1f507}",
+    }
 }
 
 /// First letters of the first two words.

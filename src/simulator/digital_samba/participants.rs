@@ -50,6 +50,7 @@ pub(super) struct Participant {
     /// The last time; `None` while they are in.
     pub(super) left_at: Option<UnixTime>,
     pub(super) hand_raised: bool,
+    pub(super) is_muted: bool,
     came_back_at: UnixTime,
     stayed_before: Duration,
 }
@@ -62,6 +63,7 @@ impl Participant {
             joined_at: now,
             left_at: None,
             hand_raised: false,
+            is_muted: false,
             came_back_at: now,
             stayed_before: Duration::ZERO,
         }

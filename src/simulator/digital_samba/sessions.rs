@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::belongings::BELONGINGS;
 use super::participants::{Join, Participant, Visitor};
 use super::settings::date_time;
-use super::team::{Room, Team};
+use super::team::{Room, Team, keep};
 use crate::clock::UnixTime;
 
 /// How long an empty session waits for somebody to come back.
@@ -149,38 +149,39 @@ impl Team {
 
     /// Lets somebody into a room, and starts its session if there is none; answers the
     /// participant's id. A known `external_id` is the same person again, not a second one.
-    pub(super) fn enter(&mut self, room: &str, visitor: Visitor) -> Option<String> {
+    pub(super) fn admit(&mut self, room: &str, visitor: Visitor) -> Option<String> {
         let now = self.clock.now();
+        let room_id = self.room(room)?.id.clone();
+        let sessions = &mut self.sessions;
+        let session = sessions.live.entry(room_id.clone()).or_insert_with(|| {
+            sessions.ever += 1;
+            Session {
+                id: Uuid::new_v4().to_string(),
+                room_id,
+                started_at: now,
+                ended_at: None,
+                participants: Vec::new(),
+                participants_max: 0,
+                number: sessions.ever,
+            }
+        });
+        Some(session.enter(visitor, now))
+    }
+
+    /// Lets somebody in through the room's door, where entries are noted.
+    pub(super) fn enter(&mut self, room: &str, visitor: Visitor) -> Option<String> {
         let room = self.room(room)?;
+        let id = room.id.clone();
         let join = Join {
-            room_id: room.id.clone(),
+            room_id: id.clone(),
             friendly_url: room.friendly_url().to_owned(),
             external_id: visitor.external_id.clone(),
             name: visitor.name.clone(),
             role: visitor.role.clone(),
-            at: now.seconds(),
+            at: self.clock.now().seconds(),
         };
-        let sessions = &mut self.sessions;
-        let session = sessions
-            .live
-            .entry(join.room_id.clone())
-            .or_insert_with(|| {
-                sessions.ever += 1;
-                Session {
-                    id: Uuid::new_v4().to_string(),
-                    room_id: join.room_id.clone(),
-                    started_at: now,
-                    ended_at: None,
-                    participants: Vec::new(),
-                    participants_max: 0,
-                    number: sessions.ever,
-                }
-            });
-        let participant = session.enter(visitor, now);
-        self.joins.push(join);
-        let excess = self.joins.len().saturating_sub(JOINS_MAX);
-        self.joins.drain(..excess);
-        Some(participant)
+        keep(&mut self.joins, join, JOINS_MAX);
+        self.admit(&id, visitor)
     }
 
     /// Somebody leaves; whether they were in.
@@ -214,9 +215,7 @@ impl Team {
         }
         session.ended_at = Some(at);
         let id = session.id.clone();
-        let excess = (self.sessions.ended.len() + 1).saturating_sub(ENDED_MAX);
-        self.sessions.ended.drain(..excess);
-        self.sessions.ended.push(session);
+        keep(&mut self.sessions.ended, session, ENDED_MAX);
         for belonging in BELONGINGS {
             (belonging.end_session)(self, &id, at);
         }

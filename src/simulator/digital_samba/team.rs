@@ -10,10 +10,14 @@ use uuid::Uuid;
 use super::Parameters;
 use super::areas::chat::Chat;
 use super::areas::libraries::Libraries;
+use super::areas::phone::Phone;
 use super::areas::polls::Polls;
 use super::areas::questions::Questions;
 use super::areas::quizzes::Quizzes;
+use super::areas::recordings::Recordings;
+use super::areas::restreamers::Restreamers;
 use super::areas::roles::{Role, Roles, presets};
+use super::areas::transcripts::Transcripts;
 use super::areas::webhooks::Webhooks;
 use super::belongings::Kind;
 use super::credentials::Window;
@@ -38,6 +42,13 @@ pub struct Variations {
     pub validation_as_400: bool,
     /// The live form of a room without a session is a 404 instead of zeroes.
     pub idle_room_not_found: bool,
+}
+
+/// Adds to a list that forgets its oldest things.
+pub(super) fn keep<T>(kept: &mut Vec<T>, thing: T, max: usize) {
+    kept.push(thing);
+    let excess = kept.len().saturating_sub(max);
+    kept.drain(..excess);
 }
 
 /// What a test wants to know about a room.
@@ -83,8 +94,15 @@ pub(super) struct Team {
     pub(super) storage_base: String,
     /// Signs links to stored files.
     pub(super) storage_key: String,
+    /// What rooms get that do not ask: ids of roles. None listed means all.
+    pub(super) default_roles: Vec<String>,
+    pub(super) default_role: Option<String>,
     pub(super) joins: Vec<Join>,
     pub(super) sessions: Sessions,
+    pub(super) recordings: Recordings,
+    pub(super) transcripts: Transcripts,
+    pub(super) phone: Phone,
+    pub(super) restreamers: Restreamers,
     pub(super) window: Window,
     pub(super) rate_limit_per_minute: u32,
     domain: String,
@@ -117,8 +135,14 @@ impl Team {
             quizzes: Quizzes::default(),
             storage_base: base_url.to_owned(),
             storage_key: Uuid::new_v4().to_string(),
+            default_roles: Vec::new(),
+            default_role: None,
             joins: Vec::new(),
             sessions: Sessions::default(),
+            recordings: Recordings::default(),
+            transcripts: Transcripts::default(),
+            phone: Phone::default(),
+            restreamers: Restreamers::default(),
             window: Window::default(),
             rate_limit_per_minute: parameters.rate_limit_per_minute,
             domain: parameters.team_domain.clone(),
@@ -138,6 +162,10 @@ impl Team {
         self.joins.clear();
         self.former.clear();
         self.sessions = Sessions::default();
+        self.recordings = Recordings::default();
+        self.transcripts = Transcripts::default();
+        self.phone = Phone::default();
+        self.restreamers = Restreamers::default();
         self.window = Window::default();
         self.variations = Variations::default();
         self.roles = presets(self.clock.now());
@@ -147,6 +175,8 @@ impl Team {
         self.questions = Questions::default();
         self.polls = Polls::default();
         self.quizzes = Quizzes::default();
+        self.default_roles.clear();
+        self.default_role = None;
         self.settings = self.table.defaults(Place::Team);
         self.settings
             .insert("domain".to_owned(), json!(self.domain));
@@ -168,10 +198,16 @@ impl Team {
         self.rooms.get(self.names.get(&name.to_lowercase())?)
     }
 
+    /// A room by id alone, where the documentation knows no other name for it.
+    pub(super) fn room_by_id(&self, id: &str) -> Option<&Room> {
+        let named = |room: &&Room| room.id.eq_ignore_ascii_case(id);
+        self.room(id).filter(named)
+    }
+
     /// A room by id, even if it was deleted.
     pub(super) fn room_ever(&self, id: &str) -> Option<&Room> {
         let former = || self.former.iter().rev().find(|room| room.id == id);
-        self.room(id).or_else(former)
+        self.room_by_id(id).or_else(former)
     }
 
     /// Whether a session goes on in a room, named by its id.
@@ -211,9 +247,7 @@ impl Team {
         self.names.remove(&room.friendly_url().to_lowercase());
         room.is_deleted = true;
         let id = room.id.clone();
-        let excess = (self.former.len() + 1).saturating_sub(FORMER_ROOMS_MAX);
-        self.former.drain(..excess);
-        self.former.push(room);
+        keep(&mut self.former, room, FORMER_ROOMS_MAX);
         self.end_session(&id, self.clock.now());
         self.forget_of_room(&id, Kind::Room);
         true
@@ -240,6 +274,23 @@ impl Team {
             .find(|role| role.id == name || role.name == name)
     }
 
+    /// The roles of a room that does not ask for any, by id.
+    pub(super) fn inherited_roles(&self) -> Vec<String> {
+        let all = self.roles.iter().map(|role| role.id.clone());
+        let (chosen, others): (Vec<_>, Vec<_>) =
+            all.partition(|id| self.default_roles.contains(id));
+        if chosen.is_empty() { others } else { chosen }
+    }
+
+    /// The default role of a room that does not ask for one, by id.
+    pub(super) fn inherited_default_role(&self) -> Option<String> {
+        let roles = self.inherited_roles();
+        let preset = self.roles.iter().find(|role| role.is_default);
+        let named = [self.default_role.as_ref(), preset.map(|role| &role.id)];
+        let known = named.into_iter().flatten().find(|id| roles.contains(id));
+        known.or(roles.first()).cloned()
+    }
+
     /// A room as the API shows it alone.
     pub(super) fn shown_room(&self, room: &Room) -> Value {
         let mut shown_room = room.settings.clone();
@@ -258,6 +309,7 @@ impl Team {
         shown_room.insert("roles".to_owned(), roles.collect());
         shown_room.insert("default_role".to_owned(), json!(default_role));
         shown_room.insert("files".to_owned(), json!([]));
+        shown_room.insert("files_panel_enabled".to_owned(), json!(true));
         Value::Object(shown_room)
     }
 
@@ -271,6 +323,10 @@ impl Team {
         listed.insert("topic".to_owned(), json!(room.settings.get("description")));
         listed.extend(self.common_fields(room));
         Value::Object(listed)
+    }
+
+    pub(super) fn rooms_base(&self) -> &str {
+        &self.rooms_base
     }
 
     /// Where a room is entered.
@@ -324,6 +380,10 @@ impl Room {
 
     pub(super) fn friendly_url(&self) -> &str {
         self.text("friendly_url").unwrap_or_default()
+    }
+
+    pub(super) fn is_encrypted(&self) -> bool {
+        self.settings.get("e2ee_enabled") == Some(&json!(true))
     }
 
     pub(super) fn text(&self, setting: &str) -> Option<&str> {

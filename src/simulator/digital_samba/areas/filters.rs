@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chrono::{NaiveDate, NaiveTime};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveTime};
 
 use crate::clock::UnixTime;
 use crate::simulator::digital_samba::refusal::{Faulty, Refusal};
@@ -11,7 +11,7 @@ use crate::simulator::exchange::Call;
 const DAY: Duration = Duration::from_hours(24);
 
 /// Whole days in UTC, the last one included.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub(super) struct Period {
     pub(super) from: Option<NaiveDate>,
     pub(super) to: Option<NaiveDate>,
@@ -30,6 +30,17 @@ impl Period {
         }
         faulty.check()?;
         Ok(Self { from, to })
+    }
+
+    /// With the current month, as far as it is over, where nothing was said.
+    pub(super) fn or_current(self, now: UnixTime) -> Self {
+        let seconds = i64::try_from(now.seconds()).unwrap_or(i64::MAX);
+        let today = DateTime::from_timestamp(seconds, 0).unwrap_or_default();
+        let today = today.date_naive();
+        Self {
+            from: self.from.or(today.with_day(1)),
+            to: self.to.or(Some(today)),
+        }
     }
 
     pub(super) fn contains(self, time: UnixTime) -> bool {

@@ -29,6 +29,16 @@ pub(super) fn route<'c>(call: &'c Call, path: &[&'c str]) -> Option<Operation<'c
                 list(team, call, Form::People)
             })
         }
+        ["live", "count"] => Operation::new("get_live_count", |team| {
+            let present = team.live_sessions().flat_map(Session::present);
+            ok(&json!({ "count": present.count() }))
+        }),
+        ["rooms", room, "live", "count"] => Operation::new("get_room_live_count", move |team| {
+            let room = team.room(room).ok_or(Refusal::NotFound)?;
+            let session = team.current_session(&room.id);
+            let present = session.into_iter().flat_map(Session::present);
+            ok(&json!({ "count": present.count() }))
+        }),
         ["rooms", room, "live"] => {
             Operation::new("get_room_live", move |team| one(team, room, Form::Count))
         }

@@ -68,7 +68,7 @@ fn list(team: &Team, call: &Call, of: Of<'_>) -> Answer {
     let mut filter = Filter::of(call)?;
     match of {
         Of::Team => {}
-        Of::Room(room) => filter.room = Some(&team.room(room).ok_or(Refusal::NotFound)?.id),
+        Of::Room(room) => filter.room = Some(&team.room_by_id(room).ok_or(Refusal::NotFound)?.id),
         Of::Session(id) => filter.session = Some(&team.session(id).ok_or(Refusal::NotFound)?.id),
     }
     let sessions = team.sessions.all().into_iter().filter(|session| {
@@ -121,7 +121,7 @@ fn list_sessions(team: &Team, call: &Call, id: &str) -> Answer {
 }
 
 fn hold_hand(team: &mut Team, room: &str, participant: &str, up: bool) -> Answer {
-    let room = team.room(room).ok_or(Refusal::NotFound)?.id.clone();
+    let room = team.room_by_id(room).ok_or(Refusal::NotFound)?.id.clone();
     let participant = team.present_mut(&room, participant);
     participant.ok_or(Refusal::NotFound)?.hand_raised = up;
     done()

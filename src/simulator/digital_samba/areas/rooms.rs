@@ -63,12 +63,16 @@ pub(in crate::simulator::digital_samba) fn create(
         }
         (Some(_) | None, _) => {}
     }
-    let roles = roles.unwrap_or_else(|| team.roles.iter().map(|role| role.id.clone()).collect());
+    let roles = roles.unwrap_or_else(|| team.inherited_roles());
     let default_role = default_role.or_else(|| {
-        let default = team.roles.iter().find(|role| role.is_default);
         let only = roles.first().filter(|_| roles.len() == 1);
-        only.or(default.map(|role| &role.id)).cloned()
+        only.cloned().or_else(|| team.inherited_default_role())
     });
+    let tags = body.get("tags").filter(|tags| !tags.is_null());
+    let tags = tags.map_or(Some(Vec::new()), |tags| strings(Some(tags)));
+    if tags.is_none() {
+        faulty.add("tags", "field must be a list of strings");
+    }
     if !default_role
         .as_ref()
         .is_none_or(|role| roles.contains(role))
@@ -90,7 +94,7 @@ pub(in crate::simulator::digital_samba) fn create(
     let mut room = Room::new(settings, team.clock.now());
     room.roles = roles;
     room.default_role = default_role;
-    room.tags = strings(body.get("tags")).unwrap_or_default();
+    room.tags = tags.unwrap_or_default();
     let id = room.id.clone();
     team.insert(room);
     Ok(id)
@@ -195,7 +199,8 @@ fn delete_by_tag(team: &mut Team, body: &Map<String, Value>) -> Answer {
     let kinds = asked_kinds(body)?;
     let tags = tags.ok_or_else(|| Refusal::field("tags", "field is required"))?;
     let tagged = |room: &&Room| room.tags.iter().any(|tag| tags.contains(tag));
-    if team.rooms().find(tagged).is_none() {
+    let is_known = |tag| team.rooms().any(|room| room.tags.contains(tag));
+    if tags.is_empty() || !tags.iter().all(is_known) {
         return Err(Refusal::field("tags", "chosen is invalid"));
     }
     let gone = team
@@ -239,7 +244,11 @@ fn check_names_and_times(
 }
 
 /// The ids of the roles that a body names, by id or by name.
-fn roles_of(team: &Team, body: &Map<String, Value>, faulty: &mut Faulty) -> Option<Vec<String>> {
+pub(super) fn roles_of(
+    team: &Team,
+    body: &Map<String, Value>,
+    faulty: &mut Faulty,
+) -> Option<Vec<String>> {
     let value = body.get("roles").filter(|value| !value.is_null())?;
     let Some(names) = strings(Some(value)).filter(|names| !names.is_empty()) else {
         faulty.add("roles", "field must be a list of roles");
@@ -255,7 +264,11 @@ fn roles_of(team: &Team, body: &Map<String, Value>, faulty: &mut Faulty) -> Opti
     Some(ids)
 }
 
-fn default_role_of(team: &Team, body: &Map<String, Value>, faulty: &mut Faulty) -> Option<String> {
+pub(super) fn default_role_of(
+    team: &Team,
+    body: &Map<String, Value>,
+    faulty: &mut Faulty,
+) -> Option<String> {
     let value = body.get("default_role").filter(|value| !value.is_null())?;
     let role = value.as_str().and_then(|name| team.role(name));
     if role.is_none() {

@@ -40,7 +40,7 @@ pub(super) fn route<'c>(call: &'c Call, path: &[&'c str]) -> Option<Operation<'c
 fn list(team: &Team, call: &Call, room: Option<&str>) -> Answer {
     let filter = Filter::of(call)?;
     let room = match room {
-        Some(room) => Some(team.room(room).ok_or(Refusal::NotFound)?.id.as_str()),
+        Some(room) => Some(team.room_by_id(room).ok_or(Refusal::NotFound)?.id.as_str()),
         None => filter.room,
     };
     let sessions = team.sessions.all().into_iter().filter(|session| {
