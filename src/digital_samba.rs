@@ -10,8 +10,10 @@ mod exchange;
 mod operations;
 #[cfg(test)]
 mod testing;
+mod webhooks;
 mod wire;
 
 pub use api_url::ApiUrl;
 pub use client::{Client, Parameters, TeamInfo};
 pub use operations::Operation;
+pub use webhooks::{Webhook, WebhookSpec};

@@ -38,6 +38,42 @@ pub(super) const CREATE_ROOM: Operation = Operation {
     path: "/api/v1/rooms",
 };
 
+pub(super) const GET_ROOM_LIVE_PARTICIPANTS: Operation = Operation {
+    id: "get_room_live_participants",
+    method: Method::GET,
+    path: "/api/v1/rooms/{room}/live/participants",
+};
+
+pub(super) const LIST_WEBHOOKS: Operation = Operation {
+    id: "list_webhooks",
+    method: Method::GET,
+    path: "/api/v1/webhooks",
+};
+
+pub(super) const CREATE_WEBHOOK: Operation = Operation {
+    id: "create_webhook",
+    method: Method::POST,
+    path: "/api/v1/webhooks",
+};
+
+pub(super) const GET_WEBHOOK: Operation = Operation {
+    id: "get_webhook",
+    method: Method::GET,
+    path: "/api/v1/webhooks/{webhook}",
+};
+
+pub(super) const UPDATE_WEBHOOK: Operation = Operation {
+    id: "update_webhook",
+    method: Method::PATCH,
+    path: "/api/v1/webhooks/{webhook}",
+};
+
+pub(super) const DELETE_WEBHOOK: Operation = Operation {
+    id: "delete_webhook",
+    method: Method::DELETE,
+    path: "/api/v1/webhooks/{webhook}",
+};
+
 pub(super) const CREATE_ROOM_TOKEN: Operation = Operation {
     id: "create_room_token",
     method: Method::POST,

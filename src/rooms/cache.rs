@@ -1,13 +1,15 @@
 //! What is known of rooms, and for how long it counts. moka bounds the size; time is ours.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use moka::ops::compute::Op;
 use moka::sync::Cache;
 use prometheus_client::metrics::counter::Counter;
 
 use crate::clock::{Clock, Monotonic};
-use crate::domain::RoomKey;
+use crate::domain::{RoomId, RoomKey};
 use crate::metrics::{Metrics, Outcome};
 
 use super::directory::Parameters;
@@ -34,6 +36,10 @@ pub(super) enum Sighting {
 struct Entry {
     room: Arc<Room>,
     read_at: Monotonic,
+    /// It was changed since: asked for anew, and served only while upstream fails.
+    outdated: bool,
+    /// In which era it was read; what was read in an earlier one counts as outdated.
+    era: u64,
     /// Before this moment a stale room is served without another try.
     reread_at: Monotonic,
 }
@@ -44,9 +50,12 @@ struct Entry {
 pub(super) struct RoomCache {
     rooms: Cache<RoomKey, Entry>,
     absences: Cache<RoomKey, Monotonic>,
+    /// Which room key a room of upstream's belongs to: what happens there names ids.
+    keys: Cache<RoomId, RoomKey>,
     fresh_for: Duration,
     stale_for: Duration,
     absent_for: Duration,
+    era: AtomicU64,
     clock: Clock,
     hits: Counter,
     misses: Counter,
@@ -61,9 +70,11 @@ impl RoomCache {
         Self {
             rooms: Cache::new(parameters.cache_size),
             absences: Cache::new(parameters.cache_size / 8 + 1),
+            keys: Cache::new(parameters.cache_size),
             fresh_for: parameters.fresh_for,
             stale_for: parameters.stale_for,
             absent_for: parameters.absent_for,
+            era: AtomicU64::new(0),
             clock,
             hits: counter("hit"),
             misses: counter("miss"),
@@ -76,7 +87,8 @@ impl RoomCache {
     pub(super) fn servable(&self, key: &RoomKey) -> Option<Arc<Room>> {
         let entry = self.rooms.get(key)?;
         let now = self.clock.monotonic();
-        if now.since(entry.read_at) < self.fresh_for {
+        let is_vouched_for = !entry.outdated && entry.era == self.era.load(Ordering::Relaxed);
+        if is_vouched_for && now.since(entry.read_at) < self.fresh_for {
             self.hits.inc();
             return Some(entry.room);
         }
@@ -131,9 +143,12 @@ impl RoomCache {
         match sighting {
             Sighting::Present(room) => {
                 self.absences.invalidate(key);
+                self.keys.insert(room.id(), key.clone());
                 let entry = Entry {
                     room,
                     read_at: now,
+                    outdated: false,
+                    era: self.era.load(Ordering::Relaxed),
                     reread_at: now,
                 };
                 self.rooms.insert(key.clone(), entry);
@@ -144,15 +159,44 @@ impl RoomCache {
             }
             Sighting::Unusable => self.forget(key),
             Sighting::Unknown => {
-                if let Some(entry) = self.rooms.get(key) {
-                    let entry = Entry {
-                        reread_at: now.plus(REREAD_PAUSE),
-                        ..entry
-                    };
-                    self.rooms.insert(key.clone(), entry);
-                }
+                self.amend(key, |entry| Entry {
+                    reread_at: now.plus(REREAD_PAUSE),
+                    ..entry
+                });
             }
         }
+    }
+
+    /// The room was changed upstream, or may have been: it is to be read again.
+    pub(super) fn outdate(&self, key: &RoomKey) {
+        let now = self.clock.monotonic();
+        self.absences.invalidate(key);
+        self.amend(key, |entry| Entry {
+            outdated: true,
+            reread_at: now,
+            ..entry
+        });
+    }
+
+    /// Any room may have been changed: each is to be read again.
+    pub(super) fn outdate_all(&self) {
+        self.era.fetch_add(1, Ordering::Relaxed);
+        self.absences.invalidate_all();
+    }
+
+    /// Changes an entry in one step: one that is forgotten meanwhile must not come back.
+    fn amend(&self, key: &RoomKey, change: impl FnOnce(Entry) -> Entry) {
+        self.rooms
+            .entry_by_ref(key)
+            .and_compute_with(|known| match known {
+                Some(entry) => Op::Put(change(entry.into_value())),
+                None => Op::Nop,
+            });
+    }
+
+    /// Whose room it is, if it was seen.
+    pub(super) fn key_of(&self, id: RoomId) -> Option<RoomKey> {
+        self.keys.get(&id)
     }
 
     pub(super) fn forget(&self, key: &RoomKey) {

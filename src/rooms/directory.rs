@@ -8,7 +8,7 @@ use tokio::sync::Semaphore;
 use tracing::Instrument as _;
 
 use crate::clock::Clock;
-use crate::domain::RoomKey;
+use crate::domain::{RoomId, RoomKey};
 use crate::metrics::Metrics;
 
 use super::cache::{RoomCache, Sighting};
@@ -174,6 +174,21 @@ impl Directory {
     pub fn invalidate(&self, key: &RoomKey) {
         self.flights.abandon(key);
         self.cache.forget(key);
+    }
+
+    /// Something happened upstream to a room that it knows by this id: the very next caller asks
+    /// anew. Until then it can be served should upstream fail.
+    pub fn note_changed(&self, id: RoomId) {
+        if let Some(key) = self.cache.key_of(id) {
+            self.flights.abandon(&key);
+            self.cache.outdate(&key);
+        }
+    }
+
+    /// The same where any room may be another by now.
+    pub fn note_all_changed(&self) {
+        self.flights.abandon_all();
+        self.cache.outdate_all();
     }
 
     /// Forgets a room that upstream answered 404 for, unless a newer one took its place.

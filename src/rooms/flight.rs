@@ -105,6 +105,11 @@ impl Flights {
         Boarding::Started(flight, landing)
     }
 
+    /// The same for every flight.
+    pub(super) fn abandon_all(&self) {
+        lock(&self.under_way).clear();
+    }
+
     /// Lets a flight end for those who wait for it, but nobody else join it or keep its result.
     pub(super) fn abandon(&self, key: &RoomKey) {
         lock(&self.under_way).remove(key);

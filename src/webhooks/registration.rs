@@ -1,0 +1,127 @@
+//! Our webhook upstream: there once, with today's endpoint, events and secret. Others' are never
+//! touched: ours are those whose endpoint begins as ours does.
+
+use secrecy::ExposeSecret as _;
+
+use crate::digital_samba::{Client, Webhook, WebhookSpec};
+use crate::domain::WebhookId;
+use crate::rooms::UpstreamFailure;
+
+use super::credential::CredentialForm;
+use super::endpoint::Endpoint;
+use super::event::EVENTS;
+
+/// What upstream shows it as.
+const NAME: &str = "room-broker";
+
+/// What was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// It was not there.
+    Created(WebhookId),
+    /// It said something else.
+    Updated(WebhookId),
+    /// It was right.
+    Kept(WebhookId),
+    /// It was one too many, or is not wanted any more.
+    Removed(WebhookId),
+}
+
+/// Why our webhook is not as it should be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("upstream's webhooks cannot be synchronised")]
+pub struct SyncError(#[from] UpstreamFailure);
+
+impl Endpoint {
+    /// Whether a webhook is one of ours: this one, or one of an earlier segment.
+    pub fn is_ours(&self, webhook: &Webhook) -> bool {
+        webhook.endpoint.expose_secret().starts_with(&self.base())
+    }
+
+    fn spec(&self) -> WebhookSpec {
+        let secret = self.credential().secret().clone();
+        let (authorization, signing_secret) = match self.credential().form() {
+            CredentialForm::Authorization => (Some(secret), None),
+            CredentialForm::Signature => (None, Some(secret)),
+        };
+        let of_use = EVENTS.iter().filter(|event| event.is_of_use());
+        WebhookSpec {
+            name: NAME,
+            endpoint: self.url(),
+            authorization,
+            signing_secret,
+            events: of_use.map(|event| event.name()).collect(),
+        }
+    }
+
+    /// Whether a webhook of ours says all that it should. A signing secret is not shown: then it
+    /// cannot be told, and is written again.
+    pub fn matches(&self, webhook: &Webhook) -> bool {
+        let spec = self.spec();
+        let text = |secret: &Option<secrecy::SecretString>| {
+            secret.as_ref().map(|text| text.expose_secret().to_owned())
+        };
+        let mut wanted = spec.events.clone();
+        wanted.sort_unstable();
+        let mut events: Vec<&str> = webhook.events.iter().map(String::as_str).collect();
+        events.sort_unstable();
+        webhook.endpoint.expose_secret() == spec.endpoint.expose_secret()
+            && spec.signing_secret.is_none()
+            && text(&webhook.authorization) == text(&spec.authorization)
+            && events == wanted
+    }
+}
+
+/// Makes our webhook what it should be. Done again, it changes nothing.
+///
+/// # Errors
+/// [`SyncError`]; done again, it goes on where it stopped.
+pub async fn sync(client: &Client, endpoint: &Endpoint) -> Result<Vec<Step>, SyncError> {
+    let mut ours = ours(client, endpoint).await?;
+    // The one that is right already, or else the oldest, stays.
+    ours.sort_by_key(|webhook| {
+        webhook.endpoint.expose_secret() != endpoint.url().expose_secret()
+    });
+    let mut ours = ours.into_iter();
+    let mut steps = Vec::new();
+    let spec = endpoint.spec();
+    match ours.next() {
+        None => steps.push(Step::Created(client.create_webhook(&spec).await?)),
+        Some(listed) => {
+            // A list leaves the events out.
+            let step = match client.webhook(listed.id).await? {
+                Some(webhook) if endpoint.matches(&webhook) => Step::Kept(webhook.id),
+                Some(webhook) => {
+                    client.update_webhook(webhook.id, &spec).await?;
+                    Step::Updated(webhook.id)
+                }
+                None => Step::Created(client.create_webhook(&spec).await?),
+            };
+            steps.push(step);
+        }
+    }
+    for surplus in ours {
+        client.delete_webhook(surplus.id).await?;
+        steps.push(Step::Removed(surplus.id));
+    }
+    Ok(steps)
+}
+
+/// Takes every webhook of ours away.
+///
+/// # Errors
+/// [`SyncError`]; done again, it goes on where it stopped.
+pub async fn remove(client: &Client, endpoint: &Endpoint) -> Result<Vec<Step>, SyncError> {
+    let mut steps = Vec::new();
+    for webhook in ours(client, endpoint).await? {
+        client.delete_webhook(webhook.id).await?;
+        steps.push(Step::Removed(webhook.id));
+    }
+    Ok(steps)
+}
+
+async fn ours(client: &Client, endpoint: &Endpoint) -> Result<Vec<Webhook>, SyncError> {
+    let mut webhooks = client.webhooks().await?;
+    webhooks.retain(|webhook| endpoint.is_ours(webhook));
+    Ok(webhooks)
+}
