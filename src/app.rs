@@ -16,11 +16,12 @@ use crate::audit::{AuditLog, OpenFailure};
 use crate::clock::Clock;
 use crate::developer_key::DeveloperKey;
 use crate::digital_samba::Client;
-use crate::http::{BodyLimits, Health, InternalState, Limits, PublicState};
+use crate::http::internal::IdempotencyKeys;
+use crate::http::{Health, InternalState, Limits, PublicState};
 use crate::http_client::HttpClientError;
 use crate::join::{Broker, Live};
 use crate::metrics::Metrics;
-use crate::rooms::{self, Directory};
+use crate::rooms::{self, Directory, SettingsCatalogue};
 use crate::settings::Settings;
 use crate::token::Minter;
 use crate::trace_context::Sampler;
@@ -139,10 +140,7 @@ impl Parts {
             clock: clock.clone(),
         });
         let limits = || Limits::new(settings.limits, &clock, metrics.clone());
-        let reads = |body_bytes_max| BodyLimits {
-            body_bytes_max,
-            body_timeout: settings.http.body_timeout,
-        };
+        let reads = |bytes| settings.http.body_limits(bytes);
         let public = Arc::new(PublicState {
             broker: Arc::clone(&broker),
             live: Arc::clone(&live),
@@ -152,6 +150,9 @@ impl Parts {
         });
         let internal = Arc::new(InternalState {
             broker: Arc::clone(&broker),
+            client: Arc::clone(&client),
+            catalogue: SettingsCatalogue::built_in(),
+            idempotency: IdempotencyKeys::new(clock.clone()),
             live: Arc::clone(&live),
             limits: limits(),
             room_base_url: settings.digital_samba.rooms_url.clone(),

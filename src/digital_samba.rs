@@ -3,11 +3,13 @@
 
 mod answer;
 mod api_url;
+mod backend_calls;
 mod breaker;
 mod budget;
 mod client;
 mod exchange;
 mod operations;
+mod records;
 #[cfg(test)]
 mod testing;
 mod webhooks;
@@ -16,4 +18,7 @@ mod wire;
 pub use api_url::ApiUrl;
 pub use client::{Client, Parameters, TeamInfo};
 pub use operations::Operation;
+pub use records::{
+    ListedRoom, LiveParticipant, LiveRoom, Moment, Page, Paging, Recording, Session,
+};
 pub use webhooks::{Webhook, WebhookSpec};

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use url::Url;
 
-use crate::domain::{FriendlyUrl, RoomId, TextFault, WebhookId};
+use crate::domain::{FriendlyUrl, RoomId, SessionId, TextFault, WebhookId};
 
 use super::operations::Operation;
 
@@ -35,11 +35,12 @@ impl FromStr for ApiUrl {
     }
 }
 
-/// What stands for `{room}` or `{webhook}` in a path. Each type holds nothing that a path could misread.
+/// What stands for a parameter in a path. Each type holds nothing that a path could misread.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum RoomSegment<'a> {
     Id(RoomId),
     Name(&'a FriendlyUrl),
+    Session(SessionId),
     Webhook(WebhookId),
 }
 
@@ -57,6 +58,9 @@ impl ApiUrl {
                     }
                     Some(RoomSegment::Name(name)) if segment == "{room}" => {
                         segments.push(name.as_str());
+                    }
+                    Some(RoomSegment::Session(id)) if segment == "{session}" => {
+                        segments.push(&id.to_string());
                     }
                     Some(RoomSegment::Webhook(id)) if segment == "{webhook}" => {
                         segments.push(&id.to_string());

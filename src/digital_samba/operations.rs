@@ -38,6 +38,18 @@ pub(super) const CREATE_ROOM: Operation = Operation {
     path: "/api/v1/rooms",
 };
 
+pub(super) const UPDATE_ROOM: Operation = Operation {
+    id: "update_room",
+    method: Method::PATCH,
+    path: "/api/v1/rooms/{room}",
+};
+
+pub(super) const DELETE_ROOM: Operation = Operation {
+    id: "delete_room",
+    method: Method::DELETE,
+    path: "/api/v1/rooms/{room}",
+};
+
 pub(super) const GET_ROOM_LIVE_PARTICIPANTS: Operation = Operation {
     id: "get_room_live_participants",
     method: Method::GET,
@@ -72,6 +84,24 @@ pub(super) const DELETE_WEBHOOK: Operation = Operation {
     id: "delete_webhook",
     method: Method::DELETE,
     path: "/api/v1/webhooks/{webhook}",
+};
+
+pub(super) const LIST_ROOM_SESSIONS: Operation = Operation {
+    id: "list_room_sessions",
+    method: Method::GET,
+    path: "/api/v1/rooms/{room}/sessions",
+};
+
+pub(super) const END_SESSION: Operation = Operation {
+    id: "end_session",
+    method: Method::POST,
+    path: "/api/v1/sessions/{session}/end",
+};
+
+pub(super) const LIST_RECORDINGS: Operation = Operation {
+    id: "list_recordings",
+    method: Method::GET,
+    path: "/api/v1/recordings",
 };
 
 pub(super) const CREATE_ROOM_TOKEN: Operation = Operation {

@@ -11,28 +11,26 @@ use crate::occupancy::{LiveUpstream, ParticipantId, Person};
 use crate::rooms::UpstreamFailure;
 
 use super::api_url::RoomSegment;
+use super::backend_calls::none_if_gone;
 use super::client::{Client, PAGE_SIZE, PAGES_MAX};
 use super::exchange::Call;
 use super::operations::{
-    CREATE_WEBHOOK, DELETE_WEBHOOK, GET_ROOM_LIVE_PARTICIPANTS, GET_WEBHOOK, LIST_WEBHOOKS,
-    UPDATE_WEBHOOK,
+    CREATE_WEBHOOK, DELETE_WEBHOOK, GET_WEBHOOK, LIST_WEBHOOKS, UPDATE_WEBHOOK,
 };
 
 /// A webhook as upstream has it. Its endpoint may be the secret of whoever registered it.
 #[derive(Debug, Clone, Deserialize)]
+#[serde(from = "WireWebhook")]
 pub struct Webhook {
     /// Upstream's id.
     pub id: WebhookId,
     /// Where it delivers.
     pub endpoint: SecretString,
     /// What it is called.
-    #[serde(default)]
     pub name: Option<String>,
     /// What it sends, if upstream shows it.
-    #[serde(default, rename = "authorization_header")]
     pub authorization: Option<SecretString>,
     /// Of which events; a list leaves them out.
-    #[serde(default)]
     pub events: Vec<String>,
 }
 
@@ -80,16 +78,25 @@ struct Created {
 }
 
 #[derive(Deserialize)]
-struct LivePeople {
+struct WireWebhook {
+    id: WebhookId,
+    endpoint: String,
+    name: Option<String>,
+    authorization_header: Option<String>,
     #[serde(default)]
-    live_participants: Vec<LivePerson>,
+    events: Vec<String>,
 }
 
-#[derive(Deserialize)]
-struct LivePerson {
-    id: String,
-    #[serde(default)]
-    external_id: Option<String>,
+impl From<WireWebhook> for Webhook {
+    fn from(wire: WireWebhook) -> Self {
+        Self {
+            id: wire.id,
+            endpoint: SecretString::from(wire.endpoint),
+            name: wire.name,
+            authorization: wire.authorization_header.map(SecretString::from),
+            events: wire.events,
+        }
+    }
 }
 
 impl Client {
@@ -173,16 +180,12 @@ impl Client {
     }
 
     async fn people_in(&self, room: RoomId) -> Result<Vec<Person>, UpstreamFailure> {
-        let call = Call {
-            room: Some(RoomSegment::Id(room)),
-            ..Call::of(&GET_ROOM_LIVE_PARTICIPANTS)
-        };
-        let live: Option<LivePeople> = none_if_gone(self.exchange.call(&call).await)?;
+        let live = self.live(room).await?;
         let people = live.into_iter().flat_map(|live| live.live_participants);
         Ok(people
             .filter_map(|person| {
                 Some(Person {
-                    id: ParticipantId::parse(&person.id)?,
+                    id: ParticipantId::parse(&person.id.to_string())?,
                     user: person.external_id.map(String::into_boxed_str),
                 })
             })
@@ -193,13 +196,5 @@ impl Client {
 impl LiveUpstream for Client {
     fn people(&self, room: RoomId) -> BoxFuture<'_, Result<Vec<Person>, UpstreamFailure>> {
         self.people_in(room).boxed()
-    }
-}
-
-fn none_if_gone<T>(answer: Result<T, UpstreamFailure>) -> Result<Option<T>, UpstreamFailure> {
-    match answer {
-        Ok(answer) => Ok(Some(answer)),
-        Err(UpstreamFailure::Rejected { status: 404, .. }) => Ok(None),
-        Err(failure) => Err(failure),
     }
 }

@@ -4,7 +4,13 @@
 
 mod audit;
 mod caller;
+pub(super) mod explain;
+mod idempotency;
+pub(super) mod join_links;
+pub(super) mod lives;
+pub(super) mod room_list;
 pub(super) mod rooms;
 
 pub use audit::{CallNote, audited};
 pub use caller::{InRoom, ProvenService, Right, Service, ServiceCaller, right};
+pub use idempotency::IdempotencyKeys;

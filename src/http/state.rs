@@ -7,10 +7,13 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 
 use crate::clock::{Clock, Monotonic};
+use crate::digital_samba::Client;
 use crate::domain::RoomBaseUrl;
 use crate::join::{Broker, Live};
 use crate::metrics::Metrics;
+use crate::rooms::SettingsCatalogue;
 
+use super::internal::IdempotencyKeys;
 use super::limits::Limits;
 
 /// How a listener reads bodies.
@@ -42,6 +45,12 @@ pub struct PublicState {
 pub struct InternalState {
     /// The use cases.
     pub broker: Arc<Broker>,
+    /// What upstream tells of rooms' lives.
+    pub client: Arc<Client>,
+    /// What room settings there are.
+    pub catalogue: SettingsCatalogue,
+    /// What was answered to requests that may come twice.
+    pub idempotency: IdempotencyKeys,
     /// Who calls and what they may; replaced at a reload.
     pub live: Arc<ArcSwap<Live>>,
     /// How often.

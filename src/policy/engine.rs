@@ -23,6 +23,7 @@ const TTL_MIN: Duration = Duration::from_secs(1);
 pub struct Policy {
     rules: Box<[Rule]>,
     cases: Box<[Case]>,
+    token_ttl_max: Duration,
     within_credential: bool,
     env: Arc<Env>,
 }
@@ -179,12 +180,18 @@ impl Policy {
             Ok(Self {
                 rules: compiled.into_boxed_slice(),
                 cases: cases.into_boxed_slice(),
+                token_ttl_max,
                 within_credential,
                 env,
             })
         } else {
             Err(faults)
         }
+    }
+
+    /// No token lasts longer, whoever lets its holder in.
+    pub(super) fn token_ttl_max(&self) -> Duration {
+        self.token_ttl_max
     }
 
     /// Decides whether a principal may enter a room, as what, and until when.

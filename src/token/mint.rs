@@ -13,7 +13,7 @@ use crate::domain::{
     AvatarUrl, BreakoutId, DisplayName, Initials, RoleName, RoomBaseUrl, RoomKey, TeamId,
 };
 use crate::metrics::Metrics;
-use crate::policy::Admission;
+use crate::policy::{Admission, ServiceGrant};
 use crate::rooms::Room;
 
 use super::claims::Claims;
@@ -130,8 +130,39 @@ impl Minter {
             not_before: admission.not_before(),
             expires_at: admission.expires_at(),
         };
+        self.sign_timed(&pass, room, details, now)
+    }
+
+    /// Signs a token for somebody whom a product backend lets into this room.
+    ///
+    /// # Errors
+    /// As [`Minter::mint`].
+    pub fn mint_granted(
+        &self,
+        grant: &ServiceGrant,
+        room: &Room,
+        details: &ParticipantDetails,
+        now: UnixTime,
+    ) -> Result<RoomToken, MintError> {
+        let pass = Pass {
+            room_key: grant.room_key(),
+            user_id: grant.user_id().as_str(),
+            role: grant.role(),
+            not_before: grant.not_before(),
+            expires_at: grant.expires_at(),
+        };
+        self.sign_timed(&pass, room, details, now)
+    }
+
+    fn sign_timed(
+        &self,
+        pass: &Pass<'_>,
+        room: &Room,
+        details: &ParticipantDetails,
+        now: UnixTime,
+    ) -> Result<RoomToken, MintError> {
         let begun = self.clock.monotonic();
-        let token = self.sign(&pass, room, details, now)?;
+        let token = self.sign(pass, room, details, now)?;
         let took = self.clock.monotonic().since(begun);
         self.mint_seconds.observe(took.as_secs_f64());
         Ok(token)

@@ -29,13 +29,16 @@ const ROOMS_TRACKED_MAX: usize = 100_000;
 const SETTLE_EVERY: Duration = Duration::from_secs(1);
 
 const fn rate(per_minute: u32, burst: u32) -> Rate {
-    let at_least_one = |number| match NonZeroU32::new(number) {
-        Some(number) => number,
-        None => NonZeroU32::MIN,
-    };
     Rate {
         per_minute: at_least_one(per_minute),
         burst: at_least_one(burst),
+    }
+}
+
+const fn at_least_one(number: u32) -> NonZeroU32 {
+    match NonZeroU32::new(number) {
+        Some(number) => number,
+        None => NonZeroU32::MIN,
     }
 }
 
