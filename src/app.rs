@@ -1,5 +1,6 @@
 //! Wiring: settings in, bound listeners out; run, reload, drain.
 
+mod registration;
 mod reload;
 mod servers;
 mod signals;
@@ -21,10 +22,12 @@ use crate::http::{Health, InternalState, Limits, PublicState};
 use crate::http_client::HttpClientError;
 use crate::join::{Broker, Live};
 use crate::metrics::Metrics;
+use crate::occupancy::{self, Occupancy};
 use crate::rooms::{self, Directory, SettingsCatalogue};
 use crate::settings::Settings;
 use crate::token::Minter;
 use crate::trace_context::Sampler;
+use crate::webhooks::{Effects, Endpoint, Receiver};
 
 pub use reload::{ReloadError, Reloader};
 pub use signals::{Asked, Signals};
@@ -70,6 +73,7 @@ pub struct App {
     addresses: servers::Addresses,
     parts: Parts,
     listeners: servers::Listeners,
+    registers: Option<Arc<Endpoint>>,
 }
 
 /// What the listeners share and a reload replaces parts of.
@@ -99,6 +103,7 @@ pub struct Running {
     parts: Parts,
     handles: Vec<ServerHandle>,
     servers: tokio::task::JoinHandle<std::io::Result<()>>,
+    settling: tokio::task::JoinHandle<()>,
 }
 
 impl Parts {
@@ -132,18 +137,43 @@ impl Parts {
         );
         let live = reload::build_live(settings, &clock, &metrics, None)?;
         let live = Arc::new(ArcSwap::from_pointee(live));
+        let occupancy = Occupancy::new(occupancy::Parts {
+            parameters: occupancy::Parameters {
+                rooms_max: settings.rooms.parameters.cache_size,
+                reread_after: settings.webhooks.reread_after,
+                rereads_per_minute: settings.webhooks.rereads_per_minute,
+                is_told: settings.webhooks.endpoint.is_some(),
+            },
+            upstream: Arc::<Client>::clone(&client),
+            clock: clock.clone(),
+            metrics: metrics.clone(),
+        });
         let broker = Arc::new(Broker {
             directory,
+            occupancy,
             minter,
             audit: AuditLog::start(settings.audit.clone(), &metrics, clock.clone())?,
             metrics: metrics.clone(),
             clock: clock.clone(),
         });
+        let effects = Effects::new(
+            broker.directory.clone(),
+            broker.occupancy.clone(),
+            &clock,
+            metrics.clone(),
+        );
+        let webhooks = Arc::new(Receiver::new(
+            settings.webhooks.endpoint.clone(),
+            effects,
+            clock.clone(),
+            metrics.clone(),
+        ));
         let limits = || Limits::new(settings.limits, &clock, metrics.clone());
         let reads = |bytes| settings.http.body_limits(bytes);
         let public = Arc::new(PublicState {
             broker: Arc::clone(&broker),
             live: Arc::clone(&live),
+            webhooks,
             limits: limits(),
             room_base_url: settings.digital_samba.rooms_url.clone(),
             parameters: reads(settings.public.body_bytes_max),
@@ -191,6 +221,11 @@ impl App {
             addresses: listeners.addresses,
             parts,
             listeners,
+            registers: settings
+                .webhooks
+                .endpoint
+                .clone()
+                .filter(|_endpoint| settings.webhooks.sync_at_start),
         })
     }
 
@@ -201,6 +236,18 @@ impl App {
     /// When a bound listener cannot be used.
     pub fn start(self) -> std::io::Result<Running> {
         reload::warm_up(&self.parts.live.load());
+        if let Some(endpoint) = self.registers {
+            let client = Arc::clone(&self.parts.client);
+            tokio::spawn(registration::register(client, endpoint));
+        }
+        let settling = tokio::spawn(
+            self.parts
+                .public
+                .webhooks
+                .effects()
+                .clone()
+                .settle_for_ever(),
+        );
         let servers = self.listeners.into_servers()?;
         let handles = servers.iter().map(Server::handle).collect();
         let servers = tokio::spawn(serve_all(servers));
@@ -216,6 +263,7 @@ impl App {
             parts: self.parts,
             handles,
             servers,
+            settling,
         })
     }
 }
@@ -245,6 +293,7 @@ impl Running {
         for handle in &self.handles {
             handle.stop(true).await;
         }
+        self.settling.abort();
         let served = (&mut self.servers).await.map_err(std::io::Error::other);
         self.flush_audit_log();
         served?

@@ -20,7 +20,7 @@ use crate::rate_limit::{Limiter, Rate};
 use crate::rooms::UpstreamFailure;
 
 use life::{Life, Wish};
-pub use people::{Happening, ParticipantId, Person};
+pub use people::{Happening, ParticipantId, Person, Reading};
 
 /// A count that nothing contradicts is read again after so long, should events be lost.
 const QUIET_MAX: Duration = Duration::from_secs(60);
@@ -34,7 +34,7 @@ const AGE_MAX: Duration = Duration::from_secs(600);
 /// What the upstream API must tell. The `digital_samba` client implements it.
 pub trait LiveUpstream: Send + Sync + std::fmt::Debug {
     /// Who is in a room now; nobody where it has no session.
-    fn people(&self, room: RoomId) -> BoxFuture<'_, Result<Vec<Person>, UpstreamFailure>>;
+    fn people(&self, room: RoomId) -> BoxFuture<'_, Result<Reading, UpstreamFailure>>;
 }
 
 /// What occupancy needs to know.
@@ -113,12 +113,22 @@ impl Occupancy {
         life.count(self.clock.monotonic(), AGE_MAX)
     }
 
+    /// Who is in a room, as [`Occupancy::count`] counts them.
+    pub async fn people(&self, room: RoomId) -> Option<Reading> {
+        self.count(room).await?;
+        let life = self.rooms.get(&room)?;
+        life.reading_of(self.clock.monotonic(), AGE_MAX)
+    }
+
+    /// Whether what happens is told at all.
+    pub fn is_told(&self) -> bool {
+        self.parameters.is_told
+    }
+
     /// How many are in a room: from memory if nothing happened since it was read, else read again
     /// as often as the limits have it; `None` where that cannot be told.
     pub async fn count(&self, room: RoomId) -> Option<usize> {
-        let life = self
-            .rooms
-            .get_with(room, || Arc::new(Life::default()));
+        let life = self.rooms.get_with(room, || Arc::new(Life::default()));
         if self.wish(&life) != Wish::Content {
             // Whoever waits in vain takes what events said.
             let read = tokio::time::timeout(READ_WAIT, self.read(room, &life)).await;
@@ -193,8 +203,8 @@ impl Occupancy {
         }
         let begun = life.begin(self.clock.now());
         match self.upstream.people(room).await {
-            Ok(people) => {
-                life.learn(people, begun, self.clock.monotonic());
+            Ok(reading) => {
+                life.learn(reading, begun, self.clock.monotonic());
                 self.note_reading("read");
             }
             Err(_failure) => {

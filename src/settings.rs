@@ -13,6 +13,7 @@ pub mod reader;
 mod rooms;
 mod secrets;
 mod telemetry;
+mod webhooks;
 
 use std::cell::RefCell;
 use std::path::PathBuf;
@@ -33,6 +34,7 @@ pub use internal::Internal;
 pub use listeners::{Http, Ops, Public};
 use reader::Table;
 pub use rooms::Rooms;
+pub use webhooks::Webhooks;
 
 /// Every key with its default, as it stands in the repository.
 pub const DEFAULTS: &str = include_str!("../config/default.toml");
@@ -59,6 +61,8 @@ pub struct Settings {
     pub ops: Ops,
     /// `[http]`.
     pub http: Http,
+    /// `[webhooks]`.
+    pub webhooks: Webhooks,
     /// `[limits]`; `None` if they are turned off.
     pub limits: Option<LimitParameters>,
     /// `[audit]`.
@@ -136,6 +140,13 @@ impl Settings {
             body_bytes_max: internal_bytes_max,
             services: _reloaded,
         } = &self.internal;
+        let Webhooks {
+            endpoint: _reloaded,
+            sync_at_start: _at_a_start_alone,
+            reread_after,
+            rereads_per_minute,
+        } = &self.webhooks;
+        let is_told = self.webhooks.endpoint.is_some();
         let upstream = &self.digital_samba;
         let upstream = (&upstream.parameters, &upstream.rooms_url);
         vec![
@@ -145,6 +156,10 @@ impl Settings {
             ("internal", format!("{internal} {internal_bytes_max}")),
             ("ops", format!("{:?}", self.ops)),
             ("http", format!("{:?}", self.http)),
+            (
+                "webhooks",
+                format!("{is_told} {reread_after:?} {rereads_per_minute}"),
+            ),
             ("limits", format!("{:?}", self.limits)),
             ("audit", format!("{:?}", self.audit)),
             ("telemetry", format!("{:?}", self.telemetry)),
@@ -164,6 +179,7 @@ impl Settings {
         let internal = internal::read(root.table("internal"), &beside);
         let ops = listeners::read_ops(root.table("ops"));
         let http = listeners::read_http(root.table("http"));
+        let webhooks = webhooks::read(root.table("webhooks"));
         let limits = limits::read(root.table("limits"));
         let audit = audit::read(root.table("audit"));
         let telemetry = telemetry::read(root.table("telemetry"));
@@ -178,6 +194,7 @@ impl Settings {
             internal: internal?,
             ops: ops?,
             http: http?,
+            webhooks: webhooks?,
             limits: limits?.parameters,
             audit: audit?,
             telemetry: telemetry?,

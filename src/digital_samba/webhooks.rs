@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::domain::{RoomId, WebhookId};
-use crate::occupancy::{LiveUpstream, ParticipantId, Person};
+use crate::occupancy::{LiveUpstream, ParticipantId, Person, Reading};
 use crate::rooms::UpstreamFailure;
 
 use super::api_url::RoomSegment;
@@ -17,6 +17,7 @@ use super::exchange::Call;
 use super::operations::{
     CREATE_WEBHOOK, DELETE_WEBHOOK, GET_WEBHOOK, LIST_WEBHOOKS, UPDATE_WEBHOOK,
 };
+use super::records::Moment;
 
 /// A webhook as upstream has it. Its endpoint may be the secret of whoever registered it.
 #[derive(Debug, Clone, Deserialize)]
@@ -179,22 +180,31 @@ impl Client {
         none_if_gone(self.exchange.command(&call).await).map(|_deleted_or_gone| ())
     }
 
-    async fn people_in(&self, room: RoomId) -> Result<Vec<Person>, UpstreamFailure> {
-        let live = self.live(room).await?;
-        let people = live.into_iter().flat_map(|live| live.live_participants);
-        Ok(people
+    async fn people_in(&self, room: RoomId) -> Result<Reading, UpstreamFailure> {
+        let Some(live) = self.live(room).await? else {
+            return Ok(Reading::default());
+        };
+        let people = live.live_participants.into_iter();
+        let people = people
             .filter_map(|person| {
                 Some(Person {
                     id: ParticipantId::parse(&person.id.to_string())?,
                     user: person.external_id.map(String::into_boxed_str),
+                    name: person.name.map(String::into_boxed_str),
+                    role: person.role.map(String::into_boxed_str),
+                    joined_at: person.join_time.and_then(Moment::unix),
                 })
             })
-            .collect())
+            .collect();
+        Ok(Reading {
+            started_at: live.start_time.and_then(Moment::unix),
+            people,
+        })
     }
 }
 
 impl LiveUpstream for Client {
-    fn people(&self, room: RoomId) -> BoxFuture<'_, Result<Vec<Person>, UpstreamFailure>> {
+    fn people(&self, room: RoomId) -> BoxFuture<'_, Result<Reading, UpstreamFailure>> {
         self.people_in(room).boxed()
     }
 }

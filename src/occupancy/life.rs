@@ -10,7 +10,7 @@ use crate::clock::{Monotonic, UnixTime};
 use crate::domain::UserId;
 
 use super::RoomFull;
-use super::people::{Happening, People, Person};
+use super::people::{Happening, People, Person, Reading};
 
 /// A seat is held so long for somebody who was given a token.
 const SEAT_HELD_FOR: Duration = Duration::from_secs(60);
@@ -68,12 +68,17 @@ impl Life {
         is_known.then(|| known.people.count())
     }
 
-    pub(super) fn wish(
-        &self,
-        now: Monotonic,
-        reread_after: Duration,
-        quiet_max: Duration,
-    ) -> Wish {
+    /// The same with who they are.
+    pub(super) fn reading_of(&self, now: Monotonic, age_max: Duration) -> Option<Reading> {
+        let known = self.known();
+        let is_known = known.read_at.is_some_and(|at| now.since(at) < age_max);
+        is_known.then(|| Reading {
+            started_at: known.people.started_at(),
+            people: known.people.present().cloned().collect(),
+        })
+    }
+
+    pub(super) fn wish(&self, now: Monotonic, reread_after: Duration, quiet_max: Duration) -> Wish {
         let known = self.known();
         let failed = known.failed_at;
         if failed.is_some_and(|at| now.since(at) < FAILURE_PAUSE) {
@@ -100,9 +105,9 @@ impl Life {
         Begun { order, at }
     }
 
-    pub(super) fn learn(&self, people: Vec<Person>, begun: Begun, now: Monotonic) {
+    pub(super) fn learn(&self, reading: Reading, begun: Begun, now: Monotonic) {
         let mut known = self.known();
-        known.people.learn(people, begun.order, begun.at);
+        known.people.learn(reading, begun.order, begun.at);
         known.is_dirty = known.people.order() != begun.order;
         known.read_at = Some(now);
         known.failed_at = None;
@@ -118,7 +123,13 @@ impl Life {
         let mut known = self.known();
         known.people.note(happening);
         known.is_dirty = true;
-        if let Happening::Joined(Person { user: Some(user), .. }, _) = happening {
+        if let Happening::Joined(
+            Person {
+                user: Some(user), ..
+            },
+            _,
+        ) = happening
+        {
             known.seats.retain(|holder, _| holder.as_str() != &**user);
         }
     }

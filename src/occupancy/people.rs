@@ -20,6 +20,11 @@ impl ParticipantId {
         let is_one = (1..=Self::BYTES_MAX).contains(&text.len());
         is_one.then(|| Self(Box::from(text)))
     }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 /// Somebody who is in a room.
@@ -29,6 +34,21 @@ pub struct Person {
     pub id: ParticipantId,
     /// The token's `ud`.
     pub user: Option<Box<str>>,
+    /// The name shown, if it was read.
+    pub name: Option<Box<str>>,
+    /// The role, if it was read.
+    pub role: Option<Box<str>>,
+    /// Since when.
+    pub joined_at: Option<UnixTime>,
+}
+
+/// Who is in a room, as it was read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Reading {
+    /// When the session began.
+    pub started_at: Option<UnixTime>,
+    /// Who is in it.
+    pub people: Vec<Person>,
 }
 
 /// What happened in a room, and when.
@@ -46,8 +66,8 @@ pub enum Happening {
 
 #[derive(Debug)]
 struct Presence {
-    is_in: bool,
-    user: Option<Box<str>>,
+    /// Nobody where somebody left.
+    person: Option<Person>,
     since: UnixTime,
     /// When it was learnt, counted in happenings.
     order: u64,
@@ -57,6 +77,7 @@ struct Presence {
 #[derive(Debug, Default)]
 pub(super) struct People {
     presences: HashMap<ParticipantId, Presence>,
+    started_at: Option<UnixTime>,
     ended_at: Option<UnixTime>,
     read_at: Option<UnixTime>,
     /// Happenings so far.
@@ -65,13 +86,24 @@ pub(super) struct People {
 
 impl People {
     pub(super) fn count(&self) -> usize {
-        self.presences.values().filter(|one| one.is_in).count()
+        self.present().count()
     }
 
     /// Whether somebody is in under this id of ours.
     pub(super) fn holds(&self, user: &str) -> bool {
-        let mut present = self.presences.values().filter(|one| one.is_in);
-        present.any(|one| one.user.as_deref() == Some(user))
+        self.present().any(|one| one.user.as_deref() == Some(user))
+    }
+
+    /// Who is in.
+    pub(super) fn present(&self) -> impl Iterator<Item = &Person> {
+        self.presences
+            .values()
+            .filter_map(|one| one.person.as_ref())
+    }
+
+    /// Since when the session goes on, if that was read.
+    pub(super) fn started_at(&self) -> Option<UnixTime> {
+        self.started_at
     }
 
     pub(super) fn order(&self) -> u64 {
@@ -86,38 +118,44 @@ impl People {
             Happening::Joined(person, at) => {
                 let is_over = self.ended_at.is_some_and(|ended| *at <= ended);
                 if !is_over {
-                    self.set(&person.id, person.user.clone(), *at, true);
+                    self.set(&person.id, Some(person), *at);
                 }
             }
-            Happening::Left(id, at) => self.set(id, None, *at, false),
+            Happening::Left(id, at) => self.set(id, None, *at),
             Happening::Ended(at) => {
-                if self.read_at.is_none_or(|read| at.seconds() >= read.seconds()) {
+                if self
+                    .read_at
+                    .is_none_or(|read| at.seconds() >= read.seconds())
+                {
                     self.presences.retain(|_, one| one.since > *at);
                     self.ended_at = self.ended_at.max(Some(*at));
+                    self.started_at = None;
                 }
             }
             Happening::Other => {}
         }
     }
 
-    fn set(&mut self, id: &ParticipantId, user: Option<Box<str>>, at: UnixTime, is_in: bool) {
-        if self.read_at.is_some_and(|read| at.seconds() < read.seconds()) {
+    fn set(&mut self, id: &ParticipantId, person: Option<&Person>, at: UnixTime) {
+        if self
+            .read_at
+            .is_some_and(|read| at.seconds() < read.seconds())
+        {
             return;
         }
         if let Some(known) = self.presences.get(id)
-            && (known.since > at || (known.since == at && !known.is_in))
+            && (known.since > at || (known.since == at && known.person.is_none()))
         {
             return;
         }
         if self.presences.len() >= PEOPLE_MAX && !self.presences.contains_key(id) {
-            self.presences.retain(|_, one| one.is_in);
+            self.presences.retain(|_, one| one.person.is_some());
             if self.presences.len() >= PEOPLE_MAX {
                 return;
             }
         }
         let presence = Presence {
-            is_in,
-            user,
+            person: person.cloned(),
             since: at,
             order: self.order,
         };
@@ -126,14 +164,14 @@ impl People {
 
     /// Takes a reading in that was begun after `order` happenings, at `read_at`. What happened
     /// since then is laid over it.
-    pub(super) fn learn(&mut self, people: Vec<Person>, order: u64, read_at: UnixTime) {
+    pub(super) fn learn(&mut self, reading: Reading, order: u64, read_at: UnixTime) {
         self.presences.retain(|_, one| one.order > order);
         // Events count in seconds: who leaves in the second of the reading has left after it.
         let since = UnixTime::from_seconds(read_at.seconds());
-        for Person { id, user } in people.into_iter().take(PEOPLE_MAX) {
-            self.presences.entry(id).or_insert(Presence {
-                is_in: true,
-                user,
+        self.started_at = reading.started_at;
+        for person in reading.people.into_iter().take(PEOPLE_MAX) {
+            self.presences.entry(person.id.clone()).or_insert(Presence {
+                person: Some(person),
                 since,
                 order,
             });

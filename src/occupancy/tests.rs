@@ -1,11 +1,14 @@
 use crate::clock::UnixTime;
 
-use super::people::{Happening, ParticipantId, People, Person};
+use super::people::{Happening, ParticipantId, People, Person, Reading};
 
 fn person(id: &str) -> Person {
     Person {
         id: ParticipantId::parse(id).unwrap(),
         user: Some(Box::from(id)),
+        name: None,
+        role: None,
+        joined_at: None,
     }
 }
 
@@ -58,7 +61,10 @@ fn a_reading_counts_more_than_what_was_told_before_and_less_than_what_came_meanw
     let begun = people.order();
     people.note(&joined("late", 11));
     people.note(&left("gone", 11));
-    let read = vec![person("a"), person("gone")];
+    let read = Reading {
+        started_at: None,
+        people: vec![person("a"), person("gone")],
+    };
     people.learn(read, begun, UnixTime::from_seconds(10));
     assert!(people.holds("a") && people.holds("late"));
     assert!(!people.holds("ghost") && !people.holds("gone"));

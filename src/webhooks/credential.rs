@@ -95,7 +95,9 @@ impl Credential {
     }
 
     fn secrets(&self) -> impl Iterator<Item = &SecretString> {
-        [Some(&self.secret), self.previous.as_ref()].into_iter().flatten()
+        [Some(&self.secret), self.previous.as_ref()]
+            .into_iter()
+            .flatten()
     }
 
     /// Checks a delivery. The time that it takes tells nothing of the secrets.
@@ -116,16 +118,22 @@ impl Credential {
             CredentialForm::Authorization => self.is_secret(without(value, b"bearer ")),
             CredentialForm::Signature => self.signs(without(value, b"sha256="), body),
         };
-        if holds { Ok(()) } else { Err(Unauthorized::Wrong) }
+        if holds {
+            Ok(())
+        } else {
+            Err(Unauthorized::Wrong)
+        }
     }
 
     /// Compares digests, which have one length; and both, whichever fits.
     fn is_secret(&self, value: &[u8]) -> bool {
         let value = digest::digest(&digest::SHA256, value);
-        let fits = self.secrets().fold(subtle::Choice::from(0), |fits, secret| {
-            let secret = digest::digest(&digest::SHA256, secret.expose_secret().as_bytes());
-            fits | secret.as_ref().ct_eq(value.as_ref())
-        });
+        let fits = self
+            .secrets()
+            .fold(subtle::Choice::from(0), |fits, secret| {
+                let secret = digest::digest(&digest::SHA256, secret.expose_secret().as_bytes());
+                fits | secret.as_ref().ct_eq(value.as_ref())
+            });
         fits.into()
     }
 
@@ -230,7 +238,10 @@ mod tests {
         let sign = |secret: &str, body: &[u8]| -> String {
             let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
             let tag = hmac::sign(&key, body);
-            tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+            tag.as_ref()
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect()
         };
         let body = br#"{"event":"room_locked"}"#;
         for secret in [SECRET, PREVIOUS] {
@@ -239,7 +250,12 @@ mod tests {
             assert_eq!(check(&[&signature.to_uppercase()], body), Ok(()));
             assert_eq!(check(&[&format!("sha256={signature}")], body), Ok(()));
             assert_eq!(check(&[&signature], b"{}"), Err(Unauthorized::Wrong));
-            let wrong = [&signature[2..], &format!("sha1={signature}"), &"g".repeat(64), ""];
+            let wrong = [
+                &signature[2..],
+                &format!("sha1={signature}"),
+                &"g".repeat(64),
+                "",
+            ];
             for wrong in wrong {
                 assert_eq!(check(&[wrong], body), Err(Unauthorized::Wrong), "{wrong}");
             }
@@ -253,7 +269,13 @@ mod tests {
 
     #[test]
     fn a_secret_that_can_be_guessed_or_not_be_sent_is_refused() {
-        for text in ["", "short", &"a".repeat(201), "spaces are in here, twenty-two", "\u{e4}".repeat(30).as_str()] {
+        for text in [
+            "",
+            "short",
+            &"a".repeat(201),
+            "spaces are in here, twenty-two",
+            "\u{e4}".repeat(30).as_str(),
+        ] {
             let secret = SecretString::from(text.to_owned());
             let made = Credential::new(CredentialForm::Authorization, secret, None);
             assert_eq!(made.err(), Some(SecretFault), "{text}");

@@ -119,10 +119,16 @@ impl<'a> Data<'a> {
         let room = first(self.room_id, self.older_room_id);
         let id = first(self.participant_id, self.older_participant_id);
         let user = first(self.external_id, self.older_external_id);
-        let person = id.and_then(|id| ParticipantId::parse(&id)).map(|id| Person {
-            id,
-            user: user.map(|user| Box::from(&*user)),
-        });
+        let person = id
+            .and_then(|id| ParticipantId::parse(&id))
+            .map(|id| Person {
+                id,
+                user: user.map(|user| Box::from(&*user)),
+                // A reading tells these; nobody is named on an event's word.
+                name: None,
+                role: None,
+                joined_at: None,
+            });
         (room, person)
     }
 }
@@ -176,7 +182,10 @@ mod tests {
         let delivery = parse(&today).unwrap();
         assert_eq!(delivery, parse(&older).unwrap());
         assert_eq!(delivery.event, Some(Event::ParticipantJoined));
-        assert_eq!(delivery.occurred_at, Some(UnixTime::from_seconds(1_789_392_000)));
+        assert_eq!(
+            delivery.occurred_at,
+            Some(UnixTime::from_seconds(1_789_392_000))
+        );
         assert_eq!(delivery.person.unwrap().user.as_deref(), Some("u1"));
     }
 
@@ -189,7 +198,10 @@ mod tests {
             ("roomId", json!(3)),
             ("roomId", json!("../x")),
             ("data", json!([1])),
-            ("data", json!({ "participantId": { "a": 1 }, "externalId": 7 })),
+            (
+                "data",
+                json!({ "participantId": { "a": 1 }, "externalId": 7 }),
+            ),
             ("data", json!({ "participantId": "x".repeat(9999) })),
         ] {
             let mut body = json!({ "eventType": "room_locked" });
@@ -209,12 +221,25 @@ mod tests {
     fn what_names_no_event_is_malformed() {
         let deep = format!("{}{}", r#"{"event":"#, "[".repeat(10_000));
         let texts = [
-            "", "{", "[]", "null", "{}", "\u{feff}{}", r#"["room_locked"]"#, r#"{"event":3}"#,
-            r#"{"event":null}"#, r#"{"event":"room_locked","event":"room_locked"}"#,
-            r#"{"event":"room_locked","eventType":"room_deleted"}"#, &deep,
+            "",
+            "{",
+            "[]",
+            "null",
+            "{}",
+            "\u{feff}{}",
+            r#"["room_locked"]"#,
+            r#"{"event":3}"#,
+            r#"{"event":null}"#,
+            r#"{"event":"room_locked","event":"room_locked"}"#,
+            r#"{"event":"room_locked","eventType":"room_deleted"}"#,
+            &deep,
         ];
         for text in texts {
-            assert_eq!(Delivery::parse(text.as_bytes()), Err(Malformed), "{text:.50}");
+            assert_eq!(
+                Delivery::parse(text.as_bytes()),
+                Err(Malformed),
+                "{text:.50}"
+            );
         }
         let invalid = b"{\"event\":\"room_\xfflocked\"}";
         assert_eq!(Delivery::parse(invalid), Err(Malformed));

@@ -28,13 +28,19 @@ const DIFFERENT_CHARS_MIN: usize = 8;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum EndpointFault {
     /// The address is none that upstream could reach safely.
-    #[error("must be an https URL such as https://rooms.acme.com, without a slash at its end (http only on loopback)")]
+    #[error(
+        "must be an https URL such as https://rooms.acme.com, without a slash at its end (http only on loopback)"
+    )]
     PublicUrl,
     /// The segment could be guessed.
-    #[error("must be random: at least {HEX_CHARS_MIN} hexadecimal digits (`openssl rand -hex 16`) or {SEGMENT_CHARS_MIN} letters, digits, - and _; at most {SEGMENT_CHARS_MAX}")]
+    #[error(
+        "must be random: at least {HEX_CHARS_MIN} hexadecimal digits (`openssl rand -hex 16`) or {SEGMENT_CHARS_MIN} letters, digits, - and _; at most {SEGMENT_CHARS_MAX}"
+    )]
     Segment,
     /// Together they are too long for upstream.
-    #[error("is too long by {by} characters: upstream takes endpoints of at most {ENDPOINT_CHARS_MAX}, {PATH} and the segment included")]
+    #[error(
+        "is too long by {by} characters: upstream takes endpoints of at most {ENDPOINT_CHARS_MAX}, {PATH} and the segment included"
+    )]
     TooLong {
         /// By how many characters.
         by: usize,
@@ -76,7 +82,11 @@ impl Segment {
         let bytes = text.expose_secret().as_bytes();
         let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
         let is_hex = bytes.iter().all(u8::is_ascii_hexdigit);
-        let least = if is_hex { HEX_CHARS_MIN } else { SEGMENT_CHARS_MIN };
+        let least = if is_hex {
+            HEX_CHARS_MIN
+        } else {
+            SEGMENT_CHARS_MIN
+        };
         let different: std::collections::BTreeSet<&u8> = bytes.iter().collect();
         if bytes.iter().all(plain)
             && (least..=SEGMENT_CHARS_MAX).contains(&bytes.len())
@@ -195,11 +205,18 @@ mod tests {
             "https://rooms.acme.com?a=b",
             "rooms.acme.com",
         ] {
-            assert_eq!(endpoint(text, HEX).err(), Some(EndpointFault::PublicUrl), "{text}");
+            assert_eq!(
+                endpoint(text, HEX).err(),
+                Some(EndpointFault::PublicUrl),
+                "{text}"
+            );
         }
         let long = format!("https://{}.acme.com", "r".repeat(28));
         assert!(endpoint(&long, HEX).is_ok());
         let longer = format!("https://{}.acme.com", "r".repeat(30));
-        assert_eq!(endpoint(&longer, HEX).err(), Some(EndpointFault::TooLong { by: 2 }));
+        assert_eq!(
+            endpoint(&longer, HEX).err(),
+            Some(EndpointFault::TooLong { by: 2 })
+        );
     }
 }

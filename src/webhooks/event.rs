@@ -190,7 +190,13 @@ mod tests {
         for (older, name) in OLDER {
             assert_eq!(Event::parse(older).unwrap().name(), name);
         }
-        for name in ["", "room", "room_created", "participant-joined", &"_".repeat(999)] {
+        for name in [
+            "",
+            "room",
+            "room_created",
+            "participant-joined",
+            &"_".repeat(999),
+        ] {
             assert_eq!(Event::parse(name), None, "{name}");
         }
     }

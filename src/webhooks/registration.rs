@@ -1,7 +1,7 @@
 //! Our webhook upstream: there once, with today's endpoint, events and secret. Others' are never
 //! touched: ours are those whose endpoint begins as ours does.
 
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::digital_samba::{Client, Webhook, WebhookSpec};
 use crate::domain::WebhookId;
@@ -32,6 +32,16 @@ pub enum Step {
 #[error("upstream's webhooks cannot be synchronised")]
 pub struct SyncError(#[from] UpstreamFailure);
 
+impl Step {
+    /// Whether upstream was changed.
+    pub fn is_change(self) -> bool {
+        match self {
+            Self::Created(_) | Self::Updated(_) | Self::Removed(_) => true,
+            Self::Kept(_) => false,
+        }
+    }
+}
+
 impl Endpoint {
     /// Whether a webhook is one of ours: this one, or one of an earlier segment.
     pub fn is_ours(&self, webhook: &Webhook) -> bool {
@@ -54,20 +64,26 @@ impl Endpoint {
         }
     }
 
-    /// Whether a webhook of ours says all that it should. A signing secret is not shown: then it
-    /// cannot be told, and is written again.
-    pub fn matches(&self, webhook: &Webhook) -> bool {
+    /// Whether a webhook of ours certainly is what it should be. A secret that is not shown cannot
+    /// be told: then it is written again.
+    fn is_known_to_be(&self, webhook: &Webhook) -> bool {
+        self.says(webhook) && webhook.authorization.is_some()
+    }
+
+    /// Whether a webhook of ours is what it should be, as far as upstream shows it.
+    pub fn says(&self, webhook: &Webhook) -> bool {
         let spec = self.spec();
-        let text = |secret: &Option<secrecy::SecretString>| {
-            secret.as_ref().map(|text| text.expose_secret().to_owned())
-        };
+        let shown = webhook
+            .authorization
+            .as_ref()
+            .map(SecretString::expose_secret);
+        let sent = spec.authorization.as_ref().map(SecretString::expose_secret);
         let mut wanted = spec.events.clone();
         wanted.sort_unstable();
         let mut events: Vec<&str> = webhook.events.iter().map(String::as_str).collect();
         events.sort_unstable();
         webhook.endpoint.expose_secret() == spec.endpoint.expose_secret()
-            && spec.signing_secret.is_none()
-            && text(&webhook.authorization) == text(&spec.authorization)
+            && shown.is_none_or(|shown| Some(shown) == sent)
             && events == wanted
     }
 }
@@ -79,9 +95,7 @@ impl Endpoint {
 pub async fn sync(client: &Client, endpoint: &Endpoint) -> Result<Vec<Step>, SyncError> {
     let mut ours = ours(client, endpoint).await?;
     // The one that is right already, or else the oldest, stays.
-    ours.sort_by_key(|webhook| {
-        webhook.endpoint.expose_secret() != endpoint.url().expose_secret()
-    });
+    ours.sort_by_key(|webhook| webhook.endpoint.expose_secret() != endpoint.url().expose_secret());
     let mut ours = ours.into_iter();
     let mut steps = Vec::new();
     let spec = endpoint.spec();
@@ -90,7 +104,7 @@ pub async fn sync(client: &Client, endpoint: &Endpoint) -> Result<Vec<Step>, Syn
         Some(listed) => {
             // A list leaves the events out.
             let step = match client.webhook(listed.id).await? {
-                Some(webhook) if endpoint.matches(&webhook) => Step::Kept(webhook.id),
+                Some(webhook) if endpoint.is_known_to_be(&webhook) => Step::Kept(webhook.id),
                 Some(webhook) => {
                     client.update_webhook(webhook.id, &spec).await?;
                     Step::Updated(webhook.id)

@@ -1,0 +1,33 @@
+//! Our webhook, registered at a start. Nothing waits for it, and its failure stops nothing: what
+//! webhooks would tell is read from upstream instead.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::digital_samba::Client;
+use crate::webhooks::{self, Endpoint};
+
+/// Tries, with a pause that doubles.
+const TRIES_MAX: u32 = 6;
+const PAUSE_FIRST: Duration = Duration::from_secs(2);
+
+/// Registers until it is done, or gives up.
+pub(super) async fn register(client: Arc<Client>, endpoint: Arc<Endpoint>) {
+    let mut pause = PAUSE_FIRST;
+    for _try in 1..=TRIES_MAX {
+        match webhooks::sync(&client, &endpoint).await {
+            Ok(steps) => {
+                let changed = steps.iter().filter(|step| step.is_change()).count();
+                tracing::info!(changed, "our webhook is registered upstream");
+                return;
+            }
+            Err(error) => {
+                let error: &dyn std::error::Error = &error;
+                tracing::warn!(error, "our webhook is not registered upstream yet");
+            }
+        }
+        tokio::time::sleep(pause).await;
+        pause = pause.saturating_mul(2);
+    }
+    tracing::error!("our webhook is not registered upstream: run `room-broker webhooks sync`");
+}
