@@ -24,7 +24,7 @@ use crate::join::{Broker, Live};
 use crate::metrics::Metrics;
 use crate::occupancy::{self, Occupancy};
 use crate::rooms::{self, Directory, SettingsCatalogue};
-use crate::settings::Settings;
+use crate::settings::{Settings, Webhooks};
 use crate::token::Minter;
 use crate::trace_context::Sampler;
 use crate::webhooks::{Effects, Endpoint, Receiver};
@@ -137,57 +137,15 @@ impl Parts {
         );
         let live = reload::build_live(settings, &clock, &metrics, None)?;
         let live = Arc::new(ArcSwap::from_pointee(live));
-        let occupancy = Occupancy::new(occupancy::Parts {
-            parameters: occupancy::Parameters {
-                rooms_max: settings.rooms.parameters.cache_size,
-                reread_after: settings.webhooks.reread_after,
-                rereads_per_minute: settings.webhooks.rereads_per_minute,
-                is_told: settings.webhooks.endpoint.is_some(),
-            },
-            upstream: Arc::<Client>::clone(&client),
-            clock: clock.clone(),
-            metrics: metrics.clone(),
-        });
         let broker = Arc::new(Broker {
             directory,
-            occupancy,
+            occupancy: occupancy(settings, &client, &clock, &metrics),
             minter,
             audit: AuditLog::start(settings.audit.clone(), &metrics, clock.clone())?,
             metrics: metrics.clone(),
             clock: clock.clone(),
         });
-        let effects = Effects::new(
-            broker.directory.clone(),
-            broker.occupancy.clone(),
-            &clock,
-            metrics.clone(),
-        );
-        let webhooks = Arc::new(Receiver::new(
-            settings.webhooks.endpoint.clone(),
-            effects,
-            clock.clone(),
-            metrics.clone(),
-        ));
-        let limits = || Limits::new(settings.limits, &clock, metrics.clone());
-        let reads = |bytes| settings.http.body_limits(bytes);
-        let public = Arc::new(PublicState {
-            broker: Arc::clone(&broker),
-            live: Arc::clone(&live),
-            webhooks,
-            limits: limits(),
-            room_base_url: settings.digital_samba.rooms_url.clone(),
-            parameters: reads(settings.public.body_bytes_max),
-        });
-        let internal = Arc::new(InternalState {
-            broker: Arc::clone(&broker),
-            client: Arc::clone(&client),
-            catalogue: SettingsCatalogue::built_in(),
-            idempotency: IdempotencyKeys::new(clock.clone()),
-            live: Arc::clone(&live),
-            limits: limits(),
-            room_base_url: settings.digital_samba.rooms_url.clone(),
-            parameters: reads(settings.internal.body_bytes_max),
-        });
+        let (public, internal) = states(settings, &broker, &live, &client);
         let health = Arc::new(Health::new(
             Arc::clone(&live),
             clock.clone(),
@@ -207,6 +165,75 @@ impl Parts {
             clock,
         })
     }
+}
+
+fn occupancy(
+    settings: &Settings,
+    client: &Arc<Client>,
+    clock: &Clock,
+    metrics: &Metrics,
+) -> Occupancy {
+    let Webhooks {
+        endpoint,
+        reread_after,
+        rereads_per_minute,
+        ..
+    } = &settings.webhooks;
+    Occupancy::new(occupancy::Parts {
+        parameters: occupancy::Parameters {
+            rooms_max: settings.rooms.parameters.cache_size,
+            reread_after: *reread_after,
+            rereads_per_minute: *rereads_per_minute,
+            is_told: endpoint.is_some(),
+        },
+        upstream: Arc::<Client>::clone(client),
+        clock: clock.clone(),
+        metrics: metrics.clone(),
+    })
+}
+
+/// What the handlers of the two listeners share.
+fn states(
+    settings: &Settings,
+    broker: &Arc<Broker>,
+    live: &Arc<ArcSwap<Live>>,
+    client: &Arc<Client>,
+) -> (Arc<PublicState>, Arc<InternalState>) {
+    let Broker {
+        directory,
+        occupancy,
+        clock,
+        metrics,
+        ..
+    } = &**broker;
+    let effects = Effects::new(directory.clone(), occupancy.clone(), clock, metrics.clone());
+    let webhooks = Arc::new(Receiver::new(
+        settings.webhooks.endpoint.clone(),
+        effects,
+        clock.clone(),
+        metrics.clone(),
+    ));
+    let limits = || Limits::new(settings.limits, clock, metrics.clone());
+    let reads = |bytes| settings.http.body_limits(bytes);
+    let public = Arc::new(PublicState {
+        broker: Arc::clone(broker),
+        live: Arc::clone(live),
+        webhooks,
+        limits: limits(),
+        room_base_url: settings.digital_samba.rooms_url.clone(),
+        parameters: reads(settings.public.body_bytes_max),
+    });
+    let internal = Arc::new(InternalState {
+        broker: Arc::clone(broker),
+        client: Arc::clone(client),
+        catalogue: SettingsCatalogue::built_in(),
+        idempotency: IdempotencyKeys::new(clock.clone()),
+        live: Arc::clone(live),
+        limits: limits(),
+        room_base_url: settings.digital_samba.rooms_url.clone(),
+        parameters: reads(settings.internal.body_bytes_max),
+    });
+    (public, internal)
 }
 
 impl App {

@@ -71,6 +71,7 @@ enum Timestamp {
 }
 
 #[derive(Deserialize)]
+#[expect(clippy::struct_field_names, reason = "as upstream names them")]
 struct Data<'a> {
     #[serde(rename = "roomId")]
     room_id: Option<Word<'a>>,

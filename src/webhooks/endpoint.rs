@@ -177,7 +177,7 @@ mod tests {
     fn a_segment_that_could_be_guessed_is_refused() {
         for text in [
             "",
-            &HEX[1..],
+            HEX.trim_start_matches('8'),
             "abcdefghijklmnopqrstu",
             &"a".repeat(40),
             &HEX.repeat(3),
@@ -196,7 +196,9 @@ mod tests {
         let made = endpoint("https://rooms.acme.com", HEX).unwrap();
         let url = format!("https://rooms.acme.com/webhooks/digital-samba/{HEX}");
         assert_eq!(made.url().expose_secret(), url);
-        assert!(made.is_here(HEX) && !made.is_here(&HEX[1..]) && !made.is_here(""));
+        assert!(
+            made.is_here(HEX) && !made.is_here(HEX.trim_start_matches('8')) && !made.is_here("")
+        );
         assert!(!format!("{made:?}").contains(HEX));
         for text in [
             "http://rooms.acme.com",
