@@ -286,7 +286,7 @@ fn body(news: &News<'_>) -> Value {
     })
 }
 
-/// As the reference 1.1 has it: the ids stand in the data, whose names are in snake_case.
+/// As the reference 1.1 has it: the ids stand in the data, whose names are in `snake_case`.
 fn older_body(news: &News<'_>) -> Value {
     let event = match news.event {
         "session_transcript_ready" => "transcript.ready".to_owned(),

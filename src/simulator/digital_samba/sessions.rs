@@ -175,13 +175,14 @@ impl Team {
             }
         });
         let session_id = session.id.clone();
-        let id = session.enter(visitor.clone(), now);
+        let news = visitor.clone();
+        let id = session.enter(visitor, now);
         if is_new {
             self.tell_of_session("session_started", (&room_id, &session_id), now);
         }
         if !was_in {
             let place = (room_id.as_str(), session_id.as_str());
-            self.tell_of_participant("participant_joined", place, (&id, &visitor));
+            self.tell_of_participant("participant_joined", place, (&id, &news));
         }
         Some(id)
     }
