@@ -31,7 +31,7 @@
 //! | 10 | [`settings`] | files and environment in, each component's own parameters out |
 //! | 11 | [`app`] | wiring, bind, run, reload, drain |
 //! | 12 | [`cli`] | the commands |
-//! | side | `simulator` | an honest Digital Samba and a small identity provider, for `dev` and tests: speaks HTTP, shares no type with the rest |
+//! | side | `simulator` | an honest Digital Samba and a small identity provider, for `dev`, `simulate` and tests: speaks HTTP, shares no type with the rest |
 //!
 //! # Where to look
 //! Who is it? [`authn`]. May they? [`policy`]. Which room? `rooms/directory.rs`. Which token?

@@ -259,10 +259,6 @@ impl Service for Upstream {
                     self.stored(call, |team| libraries::upload(team, call, file))
                 }),
             }),
-            ("GET", &["storage", file]) => Some(Route {
-                operation: "fetch_library_file",
-                act: Box::new(move || self.stored(call, |team| libraries::fetch(team, call, file))),
-            }),
             ("GET", &["files", id]) => Some(Route {
                 operation: "download_file",
                 act: Box::new(move || self.team().file(id, call)),
@@ -316,10 +312,10 @@ impl Service for Upstream {
             _ => {
                 let team = &mut self.team();
                 let variations = team.variations;
-                if let Some(staged) = areas::staged::act(team, call, path) {
-                    return Some(staged.unwrap_or_else(|refusal| refusal.reply(true, variations)));
-                }
-                return team.happen(call, path);
+                return team.happen(call, path).or_else(|| {
+                    let staged = areas::staged::act(team, call, path)?;
+                    Some(staged.unwrap_or_else(|refusal| refusal.reply(true, variations)))
+                });
             }
         };
         Some(Reply::empty(if found { 204 } else { 404 }))

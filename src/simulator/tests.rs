@@ -166,7 +166,7 @@ async fn meeting() -> (Team, String) {
         ..visitor("user-1", "moderator")
     };
     assert!(team.samba.enter("clinic", ada));
-    let (_, page) = team.get("/api/v1/rooms/clinic/sessions").await;
+    let (_, page) = team.get("/api/v1/sessions").await;
     let session = page["data"][0]["id"].as_str().unwrap().to_owned();
     (team, session)
 }

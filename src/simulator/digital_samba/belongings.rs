@@ -75,16 +75,16 @@ impl Belonging {
 /// Everything that hangs on rooms and sessions, one line for each.
 pub(super) const BELONGINGS: &[Belonging] = &[
     participants::HISTORY,
-    chat::BELONGING,
-    questions::BELONGING,
-    libraries::BELONGING,
-    polls::BELONGING,
-    quizzes::BELONGING,
     phone::BELONGING,
     restreamers::BELONGING,
     recordings::BELONGING,
     transcripts::TRANSCRIPTS,
     transcripts::SUMMARIES,
+    chat::BELONGING,
+    questions::BELONGING,
+    libraries::BELONGING,
+    polls::BELONGING,
+    quizzes::BELONGING,
 ];
 
 impl Team {

@@ -93,10 +93,8 @@ pub(super) struct Team {
     pub(super) questions: Questions,
     pub(super) polls: Polls,
     pub(super) quizzes: Quizzes,
-    /// What the addresses of stored files start with.
+    /// What the addresses of uploads start with.
     pub(super) storage_base: String,
-    /// Signs links to stored files.
-    pub(super) storage_key: String,
     /// What rooms get that do not ask: ids of roles. None listed means all.
     pub(super) default_roles: Vec<String>,
     pub(super) default_role: Option<String>,
@@ -139,7 +137,6 @@ impl Team {
             polls: Polls::default(),
             quizzes: Quizzes::default(),
             storage_base: base_url.to_owned(),
-            storage_key: Uuid::new_v4().to_string(),
             default_roles: Vec::new(),
             default_role: None,
             joins: Vec::new(),

@@ -108,3 +108,17 @@ async fn chat_is_deleted_by_room_and_by_session() {
         assert_eq!(page["total_count"], 0, "{path}");
     }
 }
+
+#[tokio::test]
+async fn chat_goes_with_a_room_s_resources_once_the_session_is_over() {
+    let (team, session) = meeting().await;
+    let hello = json!({ "message": "Hello" });
+    team.post("/api/v1/rooms/clinic/chat", hello).await;
+    let resources = "/api/v1/rooms/clinic/resources";
+    assert_eq!(team.delete(resources, json!({})).await.0, 422);
+    team.post(&format!("/api/v1/sessions/{session}/end"), json!({}))
+        .await;
+    assert_eq!(team.delete(resources, json!({})).await.0, 204);
+    let (_, page) = team.get("/api/v1/rooms/clinic/chat").await;
+    assert_eq!(page["total_count"], 0);
+}

@@ -53,21 +53,21 @@ const OPERATIONS: &[(&str, &str, &str, u16, &str)] = &[
 
     ("list_polls", "GET rooms/clinic/polls", NONE, 200, JSON),
     ("create_poll", "POST rooms/clinic/polls", POLL, 200, JSON),
-    ("get_poll", "GET rooms/clinic/polls/{poll}", NONE, 200, JSON),
-    ("update_poll", "PATCH rooms/clinic/polls/{poll}", r#"{"options":null}"#, 200, JSON),
+    ("get_poll", "GET rooms/{room}/polls/{poll}", NONE, 200, JSON),
+    ("update_poll", "PATCH rooms/{room}/polls/{poll}", r#"{"options":null}"#, 200, JSON),
     ("get_poll_results", "GET rooms/clinic/polls/{poll}/results", NONE, 200, JSON),
     ("export_polls", "GET rooms/clinic/polls/export", NONE, 200, TEXT),
-    ("import_polls", "POST rooms/clinic/polls/import", POLLS_FILE, 200, JSON),
-    ("get_poll_import_template", "GET rooms/clinic/polls/template", NONE, 200, CSV),
+    ("import_polls", "POST rooms/{room}/polls/import", POLLS_FILE, 200, JSON),
+    ("get_poll_import_template", "GET rooms/{room}/polls/template", NONE, 200, CSV),
 
     ("list_quizzes", "GET rooms/clinic/quizzes", NONE, 200, JSON),
     ("create_quiz", "POST rooms/clinic/quizzes", QUIZ, 200, JSON),
-    ("get_quiz", "GET rooms/clinic/quizzes/{quiz}", NONE, 200, JSON),
-    ("update_quiz", "PATCH rooms/clinic/quizzes/{quiz}", r#"{"questions":null}"#, 200, JSON),
+    ("get_quiz", "GET rooms/{room}/quizzes/{quiz}", NONE, 200, JSON),
+    ("update_quiz", "PATCH rooms/{room}/quizzes/{quiz}", r#"{"questions":null}"#, 200, JSON),
     ("get_quiz_results", "GET rooms/clinic/quizzes/{quiz}/results", NONE, 200, JSON),
-    ("export_quizzes", "GET rooms/clinic/quizzes/export", NONE, 200, TEXT),
-    ("import_quizzes", "POST rooms/clinic/quizzes/import", QUIZZES_FILE, 200, JSON),
-    ("get_quiz_import_template", "GET rooms/clinic/quizzes/template", NONE, 200, CSV),
+    ("export_quizzes", "GET rooms/{room}/quizzes/export", NONE, 200, TEXT),
+    ("import_quizzes", "POST rooms/{room}/quizzes/import", QUIZZES_FILE, 200, JSON),
+    ("get_quiz_import_template", "GET rooms/{room}/quizzes/template", NONE, 200, CSV),
 
     ("list_libraries", "GET libraries", NONE, 200, JSON),
     ("create_library", "POST libraries", r#"{"name":"Biology"}"#, 200, JSON),
@@ -99,10 +99,10 @@ const OPERATIONS: &[(&str, &str, &str, u16, &str)] = &[
     ("delete_question", "DELETE rooms/clinic/questions/{question}", BY_BEN, 204, NOTHING),
     ("delete_session_questions", "DELETE sessions/{session}/questions", NONE, 204, NOTHING),
     ("delete_room_questions", "DELETE rooms/clinic/questions", NONE, 204, NOTHING),
-    ("delete_poll", "DELETE rooms/clinic/polls/{poll}", NONE, 204, NOTHING),
+    ("delete_poll", "DELETE rooms/{room}/polls/{poll}", NONE, 204, NOTHING),
     ("delete_session_polls", "DELETE sessions/{session}/polls", NONE, 204, NOTHING),
     ("delete_room_polls", "DELETE rooms/clinic/polls", NONE, 204, NOTHING),
-    ("delete_quiz", "DELETE rooms/clinic/quizzes/{quiz}", NONE, 204, NOTHING),
+    ("delete_quiz", "DELETE rooms/{room}/quizzes/{quiz}", NONE, 204, NOTHING),
     ("delete_session_quizzes", "DELETE sessions/{session}/quizzes", NONE, 204, NOTHING),
     ("delete_room_quizzes", "DELETE rooms/clinic/quizzes", NONE, 204, NOTHING),
     ("delete_library_file", "DELETE libraries/{library}/files/{file}", NONE, 204, NOTHING),
@@ -117,7 +117,9 @@ const OPERATIONS_COUNT: usize = 75;
 /// A team with one of everything, and what stands for the parameters of paths.
 async fn populated() -> (Team, Vec<(&'static str, String)>) {
     let (team, session) = meeting().await;
-    let mut named = vec![("{session}", session)];
+    let (_, room) = team.get("/api/v1/rooms/clinic").await;
+    let room = room["id"].as_str().unwrap().to_owned();
+    let mut named = vec![("{session}", session), ("{room}", room)];
     let question = json!({ "participant": person("user-2"), "question": "Why?" });
     let made = team.post("/api/v1/rooms/clinic/questions", question).await;
     assert_eq!(made.0, 200);
@@ -188,6 +190,26 @@ async fn each_operation_answers_with_its_status_and_content_type_and_is_counted_
 }
 
 #[tokio::test]
+async fn a_room_s_other_name_is_unknown_where_only_its_id_is_documented() {
+    let (team, mut named) = populated().await;
+    let by_id = OPERATIONS
+        .iter()
+        .filter(|(_, address, ..)| address.contains("{room}"));
+    assert_eq!(by_id.clone().count(), 11);
+    named.retain(|(name, _)| *name != "{room}");
+    named.push(("{room}", "clinic".to_owned()));
+    for (id, address, ..) in by_id {
+        let (method, path) = address.split_once(' ').unwrap();
+        let path = format!("/api/v1/{}", filled(path, &named));
+        let request = team.request(Method::from_bytes(method.as_bytes()).unwrap(), &path);
+        let answer = request
+            .json(&json!({ "options": null, "questions": null }))
+            .send();
+        assert_eq!(answer.await.unwrap().status(), 404, "{id}");
+    }
+}
+
+#[tokio::test]
 async fn nothing_of_a_room_or_thing_that_is_not_there_is_found() {
     let team = Team::start();
     let nobody = "41c7e5d9-0b68-4f2a-9d3c-76a1b8e2f054";
@@ -200,17 +222,10 @@ async fn nothing_of_a_room_or_thing_that_is_not_there_is_found() {
         if !by_path(path) {
             continue;
         }
-        let path: String = path
-            .split('/')
-            .map(|part| {
-                let part = if part.starts_with('{') { nobody } else { part };
-                format!("/{part}")
-            })
-            .collect();
-        let request = team.request(
-            Method::from_bytes(method.as_bytes()).unwrap(),
-            &format!("/api/v1{path}"),
-        );
+        let parts = path.split('/');
+        let parts = parts.map(|part| if part.starts_with('{') { nobody } else { part });
+        let path = format!("/api/v1/{}", parts.collect::<Vec<_>>().join("/"));
+        let request = team.request(Method::from_bytes(method.as_bytes()).unwrap(), &path);
         let body: Value = serde_json::from_str(body).unwrap_or_default();
         let request = if body.is_null() {
             request

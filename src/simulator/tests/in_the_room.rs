@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::{Team, visitor};
@@ -198,4 +200,70 @@ async fn a_restreamer_needs_a_session_one_target_and_a_key_that_is_never_told() 
     );
     let server = json!({ "server_url": "rtmps://a.example/live", "stream_key": "k" });
     assert_eq!(team.post(path, server).await.0, 200);
+}
+
+#[tokio::test]
+async fn what_runs_in_a_session_ends_with_it_and_starts_afresh() {
+    let team = Team::start();
+    let room = team.open_room().await;
+    let caller = json!([{ "call_id": "1", "name": "Ben" }]);
+    assert_eq!(
+        team.act(&format!("{room}/phone-participants/joined"), caller)
+            .await,
+        200
+    );
+    let youtube = json!({ "type": "youtube", "stream_key": "k" });
+    assert_eq!(
+        team.act(&format!("{room}/restreamers/start"), youtube)
+            .await,
+        200
+    );
+    assert_eq!(
+        team.act(&format!("{room}/transcription/start"), json!({}))
+            .await,
+        200
+    );
+    let raise = format!("{room}/phone-participants/1/raise-hand");
+    assert_eq!(team.act(&raise, json!({})).await, 200);
+    let (_, page) = team.get("/api/v1/sessions").await;
+    let session = page["data"][0]["id"].as_str().unwrap();
+    assert_eq!(
+        team.act(&format!("/api/v1/sessions/{session}/end"), json!({}))
+            .await,
+        200
+    );
+
+    let shown = team.looked_at().await;
+    assert!(!shown.contains("This room is"), "{shown}");
+    assert_eq!(team.act(&raise, json!({})).await, 404, "the call is over");
+    for what in ["restreamers", "transcription"] {
+        assert_eq!(
+            team.act(&format!("{room}/{what}/stop"), json!({})).await,
+            422,
+            "{what}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn who_leaves_and_comes_back_has_both_stays_counted_and_no_hand_up() {
+    let team = Team::start();
+    let room = team.open_room().await;
+    assert!(team.samba.enter("open", visitor("user-1", "moderator")));
+    let (_, page) = team.get("/api/v1/participants").await;
+    let id = page["data"][0]["id"].as_str().unwrap();
+    assert_eq!(
+        team.act(&format!("{room}/participants/{id}/raise-hand"), json!({}))
+            .await,
+        200
+    );
+    for _ in 0..2 {
+        team.time.advance(Duration::from_mins(3));
+        assert!(team.samba.leave(id));
+        team.time.advance(Duration::from_mins(1));
+        assert!(team.samba.enter("open", visitor("user-1", "moderator")));
+    }
+    assert!(!team.looked_at().await.contains('\u{270b}'));
+    let (_, figures) = team.get(&format!("/api/v1/participants/{id}")).await;
+    assert_eq!(figures["participation_minutes"], 6);
 }

@@ -157,10 +157,10 @@ async fn a_file_is_reserved_then_uploaded_once_then_linked_for_a_while() {
         (answer.status().as_u16(), answer.text().await.unwrap())
     };
     assert_eq!(fetched(link).await, (200, "bytes!".to_owned()));
-    let later = link.replace("expires=1", "expires=2");
-    assert_eq!(fetched(&later).await.0, 404);
+    let later = link.replace("until=1", "until=2");
+    assert_eq!(fetched(&later).await.0, 403);
     team.time.advance(Duration::from_secs(3600));
-    assert_eq!(fetched(link).await.0, 404);
+    assert_eq!(fetched(link).await.0, 403);
     assert_eq!(team.delete(&file, json!({})).await.0, 204);
     assert_eq!(team.get(&files).await, (200, json!([])));
 }
@@ -225,4 +225,16 @@ async fn what_is_in_one_library_is_not_in_another() {
     }
     let file = json!({ "name": "a.txt", "folder_id": folder["id"] });
     assert_eq!(team.post(&format!("{other}/files"), file).await.0, 422);
+}
+
+#[tokio::test]
+async fn a_room_takes_its_library_along_only_if_it_is_told_to() {
+    let (team, path) = library().await;
+    let id = path.rsplit('/').next().unwrap();
+    for (flags, left) in [(json!({}), 200), (json!({ "delete_library": true }), 404)] {
+        let room = json!({ "friendly_url": "clinic", "library_id": id });
+        assert_eq!(team.post("/api/v1/rooms", room).await.0, 200);
+        assert_eq!(team.delete("/api/v1/rooms/clinic", flags).await.0, 204);
+        assert_eq!(team.get(&path).await.0, left);
+    }
 }

@@ -14,10 +14,16 @@ fn poll() -> Value {
 }
 
 impl Team {
+    /// Where single ones are: only under the room's id.
+    async fn polls(&self) -> String {
+        let (_, room) = self.get("/api/v1/rooms/clinic").await;
+        format!("/api/v1/rooms/{}/polls", room["id"].as_str().unwrap())
+    }
+
     async fn with_poll(&self, body: Value) -> (Value, String) {
         let (status, poll) = self.post(POLLS, body).await;
         assert_eq!(status, 200, "{poll}");
-        let path = format!("{POLLS}/{}", poll["id"].as_str().unwrap());
+        let path = format!("{}/{}", self.polls().await, poll["id"].as_str().unwrap());
         (poll, path)
     }
 }
@@ -133,9 +139,10 @@ async fn results_come_by_session_and_name_voters_unless_the_poll_is_anonymous() 
         let odd = json!({ "participant": { "id": ada["id"] }, "choices": ["Anatomy"] });
         assert_eq!(team.post(&vote, odd).await.0, 422);
 
-        let voters = match anonymous {
-            true => json!([]),
-            false => json!([{ "id": ada["id"], "name": "Ada" }]),
+        let voters = if anonymous {
+            json!([])
+        } else {
+            json!([{ "id": ada["id"], "name": "Ada" }])
         };
         let mut result = json!({
             "id": made["id"],
@@ -211,14 +218,18 @@ async fn polls_go_by_room_all_and_by_session_only_those_that_its_participants_ma
 #[tokio::test]
 async fn polls_are_imported_as_the_template_shows() {
     let (team, _) = meeting().await;
-    let (template, kind) = team.file(&format!("{POLLS}/template")).await;
+    let (template, kind) = team.file(&format!("{}/template", team.polls().await)).await;
     assert_eq!(kind, "text/csv; charset=UTF-8");
-    let import = format!("{POLLS}/import");
+    let import = format!("{}/import", team.polls().await);
     let done = team.upload(&import, "file", "polls.csv", &template).await;
     assert_eq!(done, (200, json!({})));
     let (_, page) = team.get(POLLS).await;
     assert_eq!(page["data"][0]["question"], "Which topic comes next?");
-    let path = format!("{POLLS}/{}", page["data"][0]["id"].as_str().unwrap());
+    let path = format!(
+        "{}/{}",
+        team.polls().await,
+        page["data"][0]["id"].as_str().unwrap()
+    );
     assert_eq!(
         team.get(&path).await.1["options"].as_array().unwrap().len(),
         3
@@ -228,7 +239,7 @@ async fn polls_are_imported_as_the_template_shows() {
 #[tokio::test]
 async fn a_file_that_cannot_be_imported_is_refused_as_a_whole() {
     let (team, _) = meeting().await;
-    let import = format!("{POLLS}/import");
+    let import = format!("{}/import", team.polls().await);
     let good = "question,type,option1\nWhich topic?,single,Anatomy\n";
     let big = format!("{good}{}", "\n".repeat(2 * 1024 * 1024));
     let wide: Vec<u8> = std::iter::once(0xFEFF)

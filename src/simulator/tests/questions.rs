@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::{Team, meeting, person};
+use super::{Team, meeting, person, visitor};
 
 const QUESTIONS: &str = "/api/v1/rooms/clinic/questions";
 const NOBODY: &str = "41c7e5d9-0b68-4f2a-9d3c-76a1b8e2f054";
@@ -99,7 +99,11 @@ async fn an_anonymous_question_names_nobody_and_one_of_a_present_person_names_th
 #[tokio::test]
 async fn whoever_acts_is_required_and_known_or_named_in_full() {
     let (team, question, _) = asked().await;
+    team.room("elsewhere").await;
+    assert!(team.samba.enter("elsewhere", visitor("user-9", "attendee")));
+    let stranger = team.present("elsewhere").await;
     for (participant, field) in [
+        (json!({ "id": stranger["id"] }), "participant.id"),
         (Value::Null, "participant"),
         (json!("Ben"), "participant"),
         (json!({}), "participant.name"),
@@ -182,9 +186,10 @@ async fn a_live_answer_ends_with_the_session() {
 async fn questions_are_deleted_by_room_and_by_session() {
     for by_session in [true, false] {
         let (team, _, session) = asked().await;
-        let path = match by_session {
-            true => format!("/api/v1/sessions/{session}/questions"),
-            false => QUESTIONS.to_owned(),
+        let path = if by_session {
+            format!("/api/v1/sessions/{session}/questions")
+        } else {
+            QUESTIONS.to_owned()
         };
         let of_session = format!("{QUESTIONS}?session_id={session}");
         assert_eq!(team.get(&of_session).await.1["total_count"], 1);

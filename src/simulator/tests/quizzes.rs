@@ -16,10 +16,16 @@ fn quiz() -> Value {
 }
 
 impl Team {
+    /// Where single ones are: only under the room's id.
+    async fn quizzes(&self) -> String {
+        let (_, room) = self.get("/api/v1/rooms/clinic").await;
+        format!("/api/v1/rooms/{}/quizzes", room["id"].as_str().unwrap())
+    }
+
     async fn with_quiz(&self) -> (Value, String) {
         let (status, quiz) = self.post(QUIZZES, quiz()).await;
         assert_eq!(status, 200, "{quiz}");
-        let path = format!("{QUIZZES}/{}", quiz["id"].as_str().unwrap());
+        let path = format!("{}/{}", self.quizzes().await, quiz["id"].as_str().unwrap());
         (quiz, path)
     }
 }
@@ -163,7 +169,7 @@ async fn results_tell_who_chose_what_in_each_session() {
     assert_eq!(team.get(&other).await, (200, json!([])));
     assert_eq!(team.get(&path).await.1["status"], "launched");
 
-    let export = format!("{QUIZZES}/export");
+    let export = format!("{}/export", team.quizzes().await);
     let (csv, _) = team.file(&format!("{export}?format=csv&locale=es")).await;
     assert_eq!(
         String::from_utf8(csv).unwrap(),
@@ -203,8 +209,10 @@ async fn quizzes_go_by_room_all_and_by_session_only_those_that_its_participants_
 #[tokio::test]
 async fn rows_with_one_title_are_imported_as_one_quiz() {
     let (team, _) = meeting().await;
-    let (template, _) = team.file(&format!("{QUIZZES}/template")).await;
-    let import = format!("{QUIZZES}/import");
+    let (template, _) = team
+        .file(&format!("{}/template", team.quizzes().await))
+        .await;
+    let import = format!("{}/import", team.quizzes().await);
     let done = team.upload(&import, "file", "quizzes.csv", &template).await;
     assert_eq!(done, (200, json!({})));
     let (_, page) = team.get(QUIZZES).await;
@@ -212,7 +220,11 @@ async fn rows_with_one_title_are_imported_as_one_quiz() {
         (&page["total_count"], &page["data"][0]["time_limit_minutes"]),
         (&json!(1), &json!(10))
     );
-    let path = format!("{QUIZZES}/{}", page["data"][0]["id"].as_str().unwrap());
+    let path = format!(
+        "{}/{}",
+        team.quizzes().await,
+        page["data"][0]["id"].as_str().unwrap()
+    );
     let (_, quiz) = team.get(&path).await;
     let arm = &quiz["questions"][1];
     assert_eq!(arm["multiple"], true);
@@ -260,7 +272,7 @@ async fn a_row_that_makes_no_question_is_refused_by_its_number() {
         ),
     ] {
         let file = format!("{headings}\n{row}\n");
-        let import = format!("{QUIZZES}/import");
+        let import = format!("{}/import", team.quizzes().await);
         let (status, answer) = team
             .upload(&import, "file", "quizzes.csv", file.as_bytes())
             .await;

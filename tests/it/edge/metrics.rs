@@ -128,7 +128,12 @@ async fn no_callers_word_becomes_a_label() {
     let fault = Fault::answer("application/json", r#"{"id":"canary0"}"#);
     app.upstream.controls().fail("get_room", fault);
     make_noise("canary2").await;
-    series().await;
+    // These appear in their own time, not in a request's.
+    app.running.flush_audit_log();
+    until("the age of the keys was noted", async || {
+        app.metrics().await.contains("jwks_age")
+    })
+    .await;
     let before = series().await;
     for word in ["canary3", "canary4", "canary5"] {
         make_noise(word).await;

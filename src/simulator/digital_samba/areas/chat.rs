@@ -13,7 +13,7 @@ use crate::simulator::digital_samba::refusal::{Answer, Refusal};
 use crate::simulator::digital_samba::settings::{MICROSECONDS, shown_as};
 use crate::simulator::digital_samba::shelf::{Kept, Shelf};
 use crate::simulator::digital_samba::team::Team;
-use crate::simulator::exchange::{Call, Reply};
+use crate::simulator::exchange::Call;
 
 pub(in crate::simulator::digital_samba) type Chat = Shelf<Message, 10_000>;
 
@@ -49,9 +49,7 @@ pub(super) fn route<'c>(call: &'c Call, path: &[&'c str]) -> Option<Operation<'c
             send(team, room, &body_of(call)?, |_, _, _| Author::default())
         }),
         ("DELETE", &["rooms", room, "chat"]) => Operation::new("delete_room_chat", move |team| {
-            let room = team.room(room).ok_or(Refusal::NotFound)?.id.clone();
-            (BELONGING.forget_room)(team, &room);
-            Ok(Reply::empty(204))
+            team.forget_in_room(room, &BELONGING)
         }),
         ("GET", &["rooms", room, "chat", "export"]) => {
             Operation::new("export_chat", move |team| export(team, room, call))

@@ -17,7 +17,7 @@ use crate::simulator::digital_samba::shelf::{Kept, Shelf};
 use crate::simulator::digital_samba::team::Team;
 use crate::simulator::exchange::{Call, Reply};
 
-pub(in crate::simulator::digital_samba) use storage::{fetch, upload};
+pub(in crate::simulator::digital_samba) use storage::{content, upload};
 
 /// All libraries of a team, and what is in them.
 #[derive(Default)]

@@ -13,7 +13,7 @@ use crate::simulator::digital_samba::fields::Fields;
 use crate::simulator::digital_samba::refusal::{Answer, Refusal};
 use crate::simulator::digital_samba::settings::shown;
 use crate::simulator::digital_samba::shelf::{Kept, Shelf};
-use crate::simulator::digital_samba::team::Team;
+use crate::simulator::digital_samba::team::{Room, Team};
 use crate::simulator::exchange::{Call, Reply};
 
 pub(in crate::simulator::digital_samba) type Polls = Shelf<Poll, 5_000>;
@@ -75,26 +75,24 @@ pub(super) fn route<'c>(call: &'c Call, path: &[&'c str]) -> Option<Operation<'c
             create(team, room, &body_of(call)?, None)
         }),
         ("DELETE", []) => Operation::new("delete_room_polls", move |team| {
-            let room = team.room(room).ok_or(Refusal::NotFound)?.id.clone();
-            (BELONGING.forget_room)(team, &room);
-            Ok(Reply::empty(204))
+            team.forget_in_room(room, &BELONGING)
         }),
         ("GET", ["export"]) => Operation::new("export_polls", move |team| export(team, room, call)),
         ("POST", ["import"]) => {
             Operation::new("import_polls", move |team| import(team, room, call))
         }
         ("GET", ["template"]) => Operation::new("get_poll_import_template", move |team| {
-            team.room(room).ok_or(Refusal::NotFound)?;
+            team.room_by_id(room).ok_or(Refusal::NotFound)?;
             Ok(Reply::new(200, "text/csv; charset=UTF-8", TEMPLATE.into()))
         }),
         ("GET", &[id]) => Operation::new("get_poll", move |team| {
-            ok(&shown_poll(poll(team, room, id)?))
+            ok(&shown_poll(poll(team, team.room_by_id(room), id)?))
         }),
         ("PATCH", &[id]) => Operation::new("update_poll", move |team| {
             update(team, room, id, &body_of(call)?)
         }),
         ("DELETE", &[id]) => Operation::new("delete_poll", move |team| {
-            poll(team, room, id)?;
+            poll(team, team.room_by_id(room), id)?;
             team.polls.remove(id);
             Ok(Reply::empty(204))
         }),
@@ -115,7 +113,7 @@ pub(super) fn make(team: &mut Team, room: &str, body: &Map<String, Value>) -> An
 
 /// A participant votes.
 pub(super) fn vote(team: &mut Team, room: &str, id: &str, body: &Map<String, Value>) -> Answer {
-    let poll = poll(team, room, id)?;
+    let poll = poll(team, team.room(room), id)?;
     let is_choice =
         |choice: &str| poll.kind == "free" || poll.options.iter().any(|option| option.id == choice);
     let ballot = Ballot::read(team, &poll.room_id, body, is_choice)?;
@@ -125,8 +123,8 @@ pub(super) fn vote(team: &mut Team, room: &str, id: &str, body: &Map<String, Val
     Ok(Reply::empty(204))
 }
 
-fn poll<'t>(team: &'t Team, room: &str, id: &str) -> Result<&'t Poll, Refusal> {
-    let room = &team.room(room).ok_or(Refusal::NotFound)?.id;
+fn poll<'t>(team: &'t Team, room: Option<&Room>, id: &str) -> Result<&'t Poll, Refusal> {
+    let room = &room.ok_or(Refusal::NotFound)?.id;
     let poll = team.polls.get(id).filter(|poll| poll.room_id == *room);
     poll.ok_or(Refusal::NotFound)
 }
@@ -160,7 +158,7 @@ fn create(
 }
 
 fn update(team: &mut Team, room: &str, id: &str, body: &Map<String, Value>) -> Answer {
-    let known = poll(team, room, id)?.options.iter();
+    let known = poll(team, team.room_by_id(room), id)?.options.iter();
     let known: Vec<_> = known.map(|option| option.id.clone()).collect();
     let poll = team.polls.get_mut(id).ok_or(Refusal::NotFound)?;
     poll.write(Fields::of(body), Some(&known))?;
@@ -237,7 +235,7 @@ impl Poll {
 }
 
 fn results(team: &Team, room: &str, id: &str, call: &Call) -> Answer {
-    let poll = poll(team, room, id)?;
+    let poll = poll(team, team.room(room), id)?;
     let runs = poll.runs.of(session_of(call)?);
     ok(&runs.map(|run| poll.result(run)).collect())
 }
@@ -277,7 +275,7 @@ fn export(team: &Team, room: &str, call: &Call) -> Answer {
 
 /// All rows or, if anything is wrong with one, none.
 fn import(team: &mut Team, room: &str, call: &Call) -> Answer {
-    let room = team.room(room).ok_or(Refusal::NotFound)?.id.clone();
+    let room = team.room_by_id(room).ok_or(Refusal::NotFound)?.id.clone();
     let mut polls = Vec::new();
     for row in rows(call, &["question", "type"])? {
         let body = body_of_row(&row);

@@ -46,9 +46,7 @@ pub(super) fn route<'c>(call: &'c Call, path: &[&'c str]) -> Option<Operation<'c
             create(team, room, &body_of(call)?)
         })),
         ("DELETE", []) => Some(Operation::new("delete_room_questions", move |team| {
-            let room = team.room(room).ok_or(Refusal::NotFound)?.id.clone();
-            (BELONGING.forget_room)(team, &room);
-            Ok(Reply::empty(204))
+            team.forget_in_room(room, &BELONGING)
         })),
         ("GET", ["export"]) => Some(Operation::new("export_questions", move |team| {
             export(team, room, call)

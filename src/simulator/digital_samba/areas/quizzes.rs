@@ -12,7 +12,7 @@ use crate::simulator::digital_samba::belongings::Belonging;
 use crate::simulator::digital_samba::fields::Fields;
 use crate::simulator::digital_samba::refusal::{Answer, Refusal};
 use crate::simulator::digital_samba::shelf::Shelf;
-use crate::simulator::digital_samba::team::Team;
+use crate::simulator::digital_samba::team::{Room, Team};
 use crate::simulator::exchange::{Call, Reply};
 use quiz::{Quiz, shown_quiz};
 
@@ -60,9 +60,7 @@ pub(super) fn route<'c>(call: &'c Call, path: &[&'c str]) -> Option<Operation<'c
             create(team, room, &body_of(call)?, None)
         }),
         ("DELETE", []) => Operation::new("delete_room_quizzes", move |team| {
-            let room = team.room(room).ok_or(Refusal::NotFound)?.id.clone();
-            (BELONGING.forget_room)(team, &room);
-            Ok(Reply::empty(204))
+            team.forget_in_room(room, &BELONGING)
         }),
         ("GET", ["export"]) => {
             Operation::new("export_quizzes", move |team| export(team, room, call))
@@ -71,14 +69,14 @@ pub(super) fn route<'c>(call: &'c Call, path: &[&'c str]) -> Option<Operation<'c
             Operation::new("import_quizzes", move |team| import(team, room, call))
         }
         ("GET", ["template"]) => Operation::new("get_quiz_import_template", move |team| {
-            team.room(room).ok_or(Refusal::NotFound)?;
+            team.room_by_id(room).ok_or(Refusal::NotFound)?;
             Ok(Reply::new(200, "text/csv; charset=UTF-8", TEMPLATE.into()))
         }),
         ("GET", &[id]) => Operation::new("get_quiz", move |team| {
-            ok(&shown_quiz(quiz(team, room, id)?))
+            ok(&shown_quiz(quiz(team, team.room_by_id(room), id)?))
         }),
         ("PATCH", &[id]) => Operation::new("update_quiz", move |team| {
-            quiz(team, room, id)?;
+            quiz(team, team.room_by_id(room), id)?;
             let quiz = team.quizzes.get_mut(id).ok_or(Refusal::NotFound)?;
             let body = body_of(call)?;
             let mut fields = Fields::of(&body);
@@ -87,7 +85,7 @@ pub(super) fn route<'c>(call: &'c Call, path: &[&'c str]) -> Option<Operation<'c
             ok(&shown_quiz(quiz))
         }),
         ("DELETE", &[id]) => Operation::new("delete_quiz", move |team| {
-            quiz(team, room, id)?;
+            quiz(team, team.room_by_id(room), id)?;
             team.quizzes.remove(id);
             Ok(Reply::empty(204))
         }),
@@ -108,7 +106,7 @@ pub(super) fn make(team: &mut Team, room: &str, body: &Map<String, Value>) -> An
 
 /// A participant answers.
 pub(super) fn vote(team: &mut Team, room: &str, id: &str, body: &Map<String, Value>) -> Answer {
-    let quiz = quiz(team, room, id)?;
+    let quiz = quiz(team, team.room(room), id)?;
     let ballot = Ballot::read(team, &quiz.room_id, body, |choice| quiz.offers(choice))?;
     let now = team.clock.now();
     let quiz = team.quizzes.get_mut(id).ok_or(Refusal::NotFound)?;
@@ -116,8 +114,8 @@ pub(super) fn vote(team: &mut Team, room: &str, id: &str, body: &Map<String, Val
     Ok(Reply::empty(204))
 }
 
-fn quiz<'t>(team: &'t Team, room: &str, id: &str) -> Result<&'t Quiz, Refusal> {
-    let room = &team.room(room).ok_or(Refusal::NotFound)?.id;
+fn quiz<'t>(team: &'t Team, room: Option<&Room>, id: &str) -> Result<&'t Quiz, Refusal> {
+    let room = &room.ok_or(Refusal::NotFound)?.id;
     let quiz = team.quizzes.get(id).filter(|quiz| quiz.room_id == *room);
     quiz.ok_or(Refusal::NotFound)
 }
@@ -150,13 +148,13 @@ fn create(
 }
 
 fn results(team: &Team, room: &str, id: &str, call: &Call) -> Answer {
-    let quiz = quiz(team, room, id)?;
+    let quiz = quiz(team, team.room(room), id)?;
     let runs = quiz.runs.of(session_of(call)?);
     ok(&runs.map(|run| quiz.result(run)).collect())
 }
 
 fn export(team: &Team, room: &str, call: &Call) -> Answer {
-    let room = &team.room(room).ok_or(Refusal::NotFound)?.id;
+    let room = &team.room_by_id(room).ok_or(Refusal::NotFound)?.id;
     let wish = Wish::of(call, &["txt", "json", "csv", "zip"])?;
     let quizzes = team.quizzes.iter().filter(|quiz| quiz.room_id == *room);
     let quizzes: Vec<_> = quizzes.collect();
@@ -170,7 +168,7 @@ fn export(team: &Team, room: &str, call: &Call) -> Answer {
 
 /// All rows or, if anything is wrong with one, none. Rows with one title are one quiz.
 fn import(team: &mut Team, room: &str, call: &Call) -> Answer {
-    let room = team.room(room).ok_or(Refusal::NotFound)?.id.clone();
+    let room = team.room_by_id(room).ok_or(Refusal::NotFound)?.id.clone();
     let mut quizzes: Vec<(Row, Vec<Value>)> = Vec::new();
     for row in rows(call, COLUMNS)? {
         let question = question_of(&row)?;

@@ -171,7 +171,9 @@ fn update(team: &mut Team, name: &str, body: &Map<String, Value>) -> Answer {
 fn delete(team: &mut Team, name: &str) -> Answer {
     let role = team.role(name).ok_or(Refusal::NotFound)?;
     let id = role.id.clone();
-    if role.is_default || team.rooms().any(|room| room.roles.contains(&id)) {
+    let offered = team.rooms().any(|room| room.roles.contains(&id));
+    let inherited = team.default_roles.contains(&id) || team.default_role.as_ref() == Some(&id);
+    if role.is_default || offered || inherited {
         return Err(Refusal::Unprocessable("The role is in use."));
     }
     team.roles.remove(&id);

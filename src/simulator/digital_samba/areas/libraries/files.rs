@@ -1,5 +1,6 @@
 //! What lies in a library: files, web apps and whiteboards.
 
+use actix_web::web::Bytes;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -36,7 +37,7 @@ pub(super) struct File {
     pub(super) created_at: UnixTime,
     /// Until the bytes have come.
     pub(super) reservation: Option<Reservation>,
-    pub(super) content: actix_web::web::Bytes,
+    pub(super) content: Bytes,
 }
 
 impl Kept for File {
@@ -56,7 +57,7 @@ impl File {
             size: 0,
             created_at: now,
             reservation: None,
-            content: actix_web::web::Bytes::new(),
+            content: Bytes::new(),
         }
     }
 

@@ -1,12 +1,9 @@
-//! The storage host beside the API: where a file's bytes go after their reservation, and where
-//! links to them lead. The developer key opens nothing here, and a token only its own file.
+//! The storage host beside the API, where a file's bytes go after their reservation. The
+//! developer key opens nothing here, and a token only its own file.
 
 use std::time::Duration;
 
-use aws_lc_rs::hmac;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde_json::json;
+use actix_web::web::Bytes;
 use uuid::Uuid;
 
 use crate::clock::UnixTime;
@@ -40,13 +37,7 @@ pub(super) fn upload_address(team: &Team, file: &str) -> String {
 
 /// A link that opens without a credential, for a while.
 pub(super) fn link(team: &Team, file: &str) -> String {
-    let until = team.clock.now().plus(LINK_OPEN_FOR).seconds();
-    let signature = hmac::sign(&link_key(team), signed(file, until).as_bytes());
-    let signature = URL_SAFE_NO_PAD.encode(signature);
-    format!(
-        "{}?expires={until}&signature={signature}",
-        upload_address(team, file)
-    )
+    team.file_link(file, team.clock.now().plus(LINK_OPEN_FOR))
 }
 
 /// Takes a reserved file's bytes, once.
@@ -77,26 +68,10 @@ pub(in crate::simulator::digital_samba) fn upload(
     Ok(Reply::empty(204))
 }
 
-/// What a link leads to.
-pub(in crate::simulator::digital_samba) fn fetch(team: &Team, call: &Call, id: &str) -> Answer {
-    let file = team.libraries.files.get(id).ok_or(Refusal::NotFound)?;
-    let until = call.query("expires").and_then(|until| until.parse().ok());
-    let until = until.ok_or(Refusal::NotFound)?;
-    let signature = call.query("signature").unwrap_or_default();
-    let signature = URL_SAFE_NO_PAD.decode(signature).unwrap_or_default();
-    let is_ours = hmac::verify(&link_key(team), signed(id, until).as_bytes(), &signature);
-    if is_ours.is_err() || until <= team.clock.now().seconds() {
-        return Err(Refusal::NotFound);
-    }
-    // Never a type that a browser would run: the bytes are a stranger's.
-    let reply = Reply::new(200, "application/octet-stream", file.content.to_vec());
-    Ok(reply.with_header("x-content-type-options", "nosniff"))
-}
-
-fn signed(file: &str, until: u64) -> String {
-    json!([file, until]).to_string()
-}
-
-fn link_key(team: &Team) -> hmac::Key {
-    hmac::Key::new(hmac::HMAC_SHA256, team.storage_key.as_bytes())
+/// The bytes of a file, if there is such a one.
+pub(in crate::simulator::digital_samba) fn content<'t>(
+    team: &'t Team,
+    id: &str,
+) -> Option<&'t Bytes> {
+    team.libraries.files.get(id).map(|file| &file.content)
 }
