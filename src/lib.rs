@@ -23,9 +23,9 @@
 //! | 2 | [`rate_limit`] | one named limiter for each use |
 //! | 3 | [`authn`] | credential in, principal out |
 //! | 4 | [`policy`] | may this principal enter this room, as what? pure |
-//! | 5 | [`rooms`], [`audit`] | room key in, room out, found or created once; one line for each mint |
+//! | 5 | [`rooms`], [`occupancy`], [`audit`] | room key in, room out, found or created once; how many are in it; one line for each mint |
 //! | 6 | [`token`], [`digital_samba`] | the only signature of a room token; the upstream client |
-//! | 7 | [`join`] | the use case, readable on one screen |
+//! | 7 | [`join`], [`webhooks`] | the use case, readable on one screen; what happens upstream becomes doubt here |
 //! | 8 | [`http`] | thin handlers; `http::problem` alone turns failures into statuses |
 //! | 9 | [`telemetry`] | logs and traces |
 //! | 10 | [`settings`] | files and environment in, each component's own parameters out |
