@@ -29,6 +29,7 @@ use room_broker::settings::{Settings, Sources};
 use room_broker::simulator::identity_provider::{
     self, Algorithm, Client, IdentityProvider, SigningKeys, User,
 };
+use room_broker::state::State;
 use room_broker::token::{Minter, ParticipantDetails};
 use serde_json::json;
 use uuid::Uuid;
@@ -193,6 +194,7 @@ fn parts(c: &mut Criterion) {
     let directory = Directory::new(rooms::Parts {
         parameters: settings.rooms.parameters.clone(),
         upstream: Arc::new(EveryRoom),
+        state: State::in_memory(clock.clone()),
         clock: clock.clone(),
         metrics: metrics.clone(),
     });

@@ -1,5 +1,6 @@
 //! Wiring: settings in, bound listeners out; run, reload, drain.
 
+mod follow;
 mod registration;
 mod reload;
 mod servers;
@@ -15,6 +16,7 @@ use arc_swap::ArcSwap;
 
 use crate::audit::{AuditLog, OpenFailure};
 use crate::clock::Clock;
+use crate::denials::Denials;
 use crate::developer_key::DeveloperKey;
 use crate::digital_samba::Client;
 use crate::http::internal::IdempotencyKeys;
@@ -25,10 +27,12 @@ use crate::metrics::Metrics;
 use crate::occupancy::{self, Occupancy};
 use crate::rooms::{self, Directory, SettingsCatalogue};
 use crate::settings::{Settings, Webhooks};
+use crate::state::{FileFault, State};
 use crate::token::Minter;
 use crate::trace_context::Sampler;
 use crate::webhooks::{Effects, Endpoint, Receiver};
 
+use follow::Follower;
 pub use reload::{ReloadError, Reloader};
 pub use signals::{Asked, Signals};
 pub use watch::Watch;
@@ -56,6 +60,9 @@ pub enum StartError {
     /// TLS cannot be set up.
     #[error(transparent)]
     HttpClient(#[from] HttpClientError),
+    /// The file of the state cannot be used.
+    #[error(transparent)]
+    State(#[from] FileFault),
 }
 
 /// What a process gives its app, beside the settings.
@@ -89,6 +96,8 @@ pub(crate) struct Parts {
     pub(crate) health: Arc<Health>,
     pub(crate) metrics: Metrics,
     pub(crate) clock: Clock,
+    state: State,
+    _follower: Arc<Follower>,
 }
 
 /// An app that serves.
@@ -116,15 +125,19 @@ impl Parts {
         let developer_key = Arc::new(ArcSwap::new(Arc::clone(
             &settings.digital_samba.developer_key,
         )));
+        let state = State::open(&settings.state, clock.clone(), metrics.clone())?;
+        let denials = Denials::new(state.clone(), clock.clone());
         let client = Arc::new(Client::new(
             settings.digital_samba.parameters.clone(),
             Arc::clone(&developer_key),
             clock.clone(),
             metrics.clone(),
+            state.clone(),
         )?);
         let directory = Directory::new(rooms::Parts {
             parameters: settings.rooms.parameters.clone(),
             upstream: Arc::<Client>::clone(&client),
+            state: state.clone(),
             clock: clock.clone(),
             metrics: metrics.clone(),
         });
@@ -137,17 +150,36 @@ impl Parts {
         );
         let live = reload::build_live(settings, &clock, &metrics, None)?;
         let live = Arc::new(ArcSwap::from_pointee(live));
+        let occupancy = occupancy(settings, &client, &clock, &metrics);
+        let effects = Effects::new(
+            directory.clone(),
+            occupancy.clone(),
+            state.clone(),
+            &clock,
+            metrics.clone(),
+        );
+        let follower = Follower::start(&state, directory.clone(), denials.clone(), effects.clone());
         let broker = Arc::new(Broker {
             directory,
-            occupancy: occupancy(settings, &client, &clock, &metrics),
+            occupancy,
+            denials: denials.clone(),
             minter,
             audit: AuditLog::start(settings.audit.clone(), &metrics, clock.clone())?,
             metrics: metrics.clone(),
             clock: clock.clone(),
         });
-        let (public, internal) = states(settings, &broker, &live, &client);
+        let (public, internal) = Handlers {
+            settings,
+            broker: &broker,
+            client: &client,
+            live: &live,
+            state: &state,
+        }
+        .states(effects);
         let health = Arc::new(Health::new(
             Arc::clone(&live),
+            denials,
+            state.clone(),
             clock.clone(),
             metrics.clone(),
         ));
@@ -163,6 +195,8 @@ impl Parts {
             health,
             metrics,
             clock,
+            state,
+            _follower: Arc::new(follower),
         })
     }
 }
@@ -192,48 +226,55 @@ fn occupancy(
     })
 }
 
-/// What the handlers of the two listeners share.
-fn states(
-    settings: &Settings,
-    broker: &Arc<Broker>,
-    live: &Arc<ArcSwap<Live>>,
-    client: &Arc<Client>,
-) -> (Arc<PublicState>, Arc<InternalState>) {
-    let Broker {
-        directory,
-        occupancy,
-        clock,
-        metrics,
-        ..
-    } = &**broker;
-    let effects = Effects::new(directory.clone(), occupancy.clone(), clock, metrics.clone());
-    let webhooks = Arc::new(Receiver::new(
-        settings.webhooks.endpoint.clone(),
-        effects,
-        clock.clone(),
-        metrics.clone(),
-    ));
-    let limits = || Limits::new(settings.limits, clock, metrics.clone());
-    let reads = |bytes| settings.http.body_limits(bytes);
-    let public = Arc::new(PublicState {
-        broker: Arc::clone(broker),
-        live: Arc::clone(live),
-        webhooks,
-        limits: limits(),
-        room_base_url: settings.digital_samba.rooms_url.clone(),
-        parameters: reads(settings.public.body_bytes_max),
-    });
-    let internal = Arc::new(InternalState {
-        broker: Arc::clone(broker),
-        client: Arc::clone(client),
-        catalogue: SettingsCatalogue::built_in(),
-        idempotency: IdempotencyKeys::new(clock.clone()),
-        live: Arc::clone(live),
-        limits: limits(),
-        room_base_url: settings.digital_samba.rooms_url.clone(),
-        parameters: reads(settings.internal.body_bytes_max),
-    });
-    (public, internal)
+/// What the handlers of the public and of the internal listener are given.
+struct Handlers<'a> {
+    settings: &'a Settings,
+    broker: &'a Arc<Broker>,
+    client: &'a Arc<Client>,
+    live: &'a Arc<ArcSwap<Live>>,
+    state: &'a State,
+}
+
+impl Handlers<'_> {
+    /// What they share, each listener with limits of its own.
+    fn states(self, effects: Effects) -> (Arc<PublicState>, Arc<InternalState>) {
+        let Self {
+            settings,
+            broker,
+            client,
+            live,
+            state,
+        } = self;
+        let (clock, metrics) = (&broker.clock, &broker.metrics);
+        let webhooks = Arc::new(Receiver::new(
+            settings.webhooks.endpoint.clone(),
+            effects,
+            clock.clone(),
+            metrics.clone(),
+        ));
+        let limits =
+            |listener| Limits::new(listener, settings.limits, state, clock, metrics.clone());
+        let reads = |bytes| settings.http.body_limits(bytes);
+        let public = Arc::new(PublicState {
+            broker: Arc::clone(broker),
+            live: Arc::clone(live),
+            webhooks,
+            limits: limits("public"),
+            room_base_url: settings.digital_samba.rooms_url.clone(),
+            parameters: reads(settings.public.body_bytes_max),
+        });
+        let internal = Arc::new(InternalState {
+            broker: Arc::clone(broker),
+            client: Arc::clone(client),
+            catalogue: SettingsCatalogue::built_in(),
+            idempotency: IdempotencyKeys::new(state, clock.clone()),
+            live: Arc::clone(live),
+            limits: limits("internal"),
+            room_base_url: settings.digital_samba.rooms_url.clone(),
+            parameters: reads(settings.internal.body_bytes_max),
+        });
+        (public, internal)
+    }
 }
 
 impl App {
@@ -265,7 +306,8 @@ impl App {
         reload::warm_up(&self.parts.live.load());
         if let Some(endpoint) = self.registers {
             let client = Arc::clone(&self.parts.client);
-            tokio::spawn(registration::register(client, endpoint));
+            let state = self.parts.state.clone();
+            tokio::spawn(registration::register(client, endpoint, state));
         }
         let settling = tokio::spawn(
             self.parts

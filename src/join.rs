@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::audit::{AuditLog, MintRecord, Person, RefusalRecord};
 use crate::authn::{Authenticator, Principal, ServiceAuthenticator};
 use crate::clock::Clock;
+use crate::denials::{Denials, Denied};
 use crate::domain::{AvatarUrl, BreakoutId, DisplayName, Initials, RequestId, RoleName, RoomKey};
 use crate::metrics::{Join as JoinLabels, Metrics};
 use crate::occupancy::{Occupancy, RoomFull};
@@ -59,6 +60,9 @@ pub enum JoinError {
         /// The field's name in the request.
         field: &'static str,
     },
+    /// Somebody barred the caller from the room, whatever policy says.
+    #[error(transparent)]
+    Denied(#[from] Denied),
     /// There is no such room, or not for this caller.
     #[error(transparent)]
     Room(#[from] ResolveError),
@@ -76,6 +80,8 @@ impl JoinError {
         match self {
             Self::Refused(_) => "refused",
             Self::FieldNotChosen { .. } => "field-not-chosen",
+            Self::Denied(Denied::Barred) => "denied",
+            Self::Denied(Denied::NotKnownYet) => "denials-unknown",
             Self::Room(ResolveError::NotFound) => "no-such-room",
             Self::Room(
                 ResolveError::BelongsToAnother | ResolveError::Unclaimed | ResolveError::NotPrivate,
@@ -129,6 +135,8 @@ pub struct Broker {
     pub directory: Directory,
     /// How many are in which room.
     pub occupancy: Occupancy,
+    /// Who is barred from where.
+    pub denials: Denials,
     /// Signs.
     pub minter: Minter,
     /// One line for each mint.
@@ -179,6 +187,7 @@ impl Broker {
         } = &*asker.live;
         let now = self.clock.now();
         let admission = policy.decide(&asker.principal, room_key, request.role.as_ref(), now)?;
+        self.denials.check(&asker.principal, room_key, now)?;
         let details = details(&admission, request)?;
         let Found { room, created } = if let Some(found) = self.directory.cached(room_key) {
             found
@@ -212,6 +221,7 @@ impl Broker {
         } = &*asker.live;
         let now = self.clock.now();
         let admission = policy.decide(&asker.principal, room_key, None, now)?;
+        self.denials.check(&asker.principal, room_key, now)?;
         let room = match self.directory.cached(room_key) {
             Some(found) => Some(found.room),
             None => Box::pin(self.directory.look_up(room_key, templates)).await?,
@@ -251,6 +261,7 @@ impl Broker {
         let rule = match error {
             JoinError::Refused(refusal) => refusal.rule(),
             JoinError::FieldNotChosen { .. }
+            | JoinError::Denied(_)
             | JoinError::Room(_)
             | JoinError::Full(_)
             | JoinError::Mint(_) => None,

@@ -21,9 +21,10 @@
 //! | 0 | [`domain`], [`clock`] | parsed names, ids, roles, patterns; time |
 //! | 1 | [`developer_key`], [`http_client`], [`metrics`], [`trace_context`] | the key; outbound HTTP; every metric in one table; W3C trace context |
 //! | 2 | [`rate_limit`] | one named limiter for each use |
+//! | 2 | [`state`] | what must outlive a request or be one for all replicas: in process, or Redis |
 //! | 3 | [`authn`] | credential in, principal out |
 //! | 4 | [`policy`] | may this principal enter this room, as what? pure |
-//! | 5 | [`rooms`], [`occupancy`], [`audit`] | room key in, room out, found or created once; how many are in it; one line for each mint |
+//! | 5 | [`rooms`], [`occupancy`], [`denials`], [`audit`] | room key in, room out, found or created once; how many are in it; who is barred from where; one line for each mint |
 //! | 6 | [`token`], [`digital_samba`] | the only signature of a room token; the upstream client |
 //! | 7 | [`join`], [`webhooks`] | the use case, readable on one screen; what happens upstream becomes doubt here |
 //! | 8 | [`http`] | thin handlers; `http::problem` alone turns failures into statuses |
@@ -54,6 +55,7 @@ pub mod audit;
 pub mod authn;
 pub mod cli;
 pub mod clock;
+pub mod denials;
 pub mod developer_key;
 pub mod digital_samba;
 pub mod domain;
@@ -68,6 +70,7 @@ pub mod rooms;
 pub mod settings;
 #[cfg(feature = "simulator")]
 pub mod simulator;
+pub mod state;
 pub mod telemetry;
 pub mod token;
 pub mod trace_context;

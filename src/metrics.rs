@@ -54,6 +54,10 @@ label! {
     Limit { limit: &'static str }
 }
 label! {
+    /// A call of the shared state: what for, and how it ended (`ok`, or our word for the fault).
+    StateCall { operation: &'static str, outcome: &'static str }
+}
+label! {
     /// One route of one listener: the route's name, never the path.
     Route { listener: &'static str, route: &'static str, status: u16 }
 }
@@ -99,6 +103,12 @@ pub struct Metrics {
     pub capacity_checks: Family<Outcome, Counter>,
     /// Requests refused by a limit.
     pub limited: Family<Limit, Counter>,
+    /// Calls of the shared state by operation and outcome.
+    pub state_calls: Family<StateCall, Counter>,
+    /// 1 while the shared state can be used.
+    pub state_up: Gauge,
+    /// Checks of a shared limit that this process had to decide alone.
+    pub limits_alone: Family<Limit, Counter>,
     /// Audit lines by outcome: `written`, `dropped`.
     pub audit_lines: Family<Outcome, Counter>,
     /// Requests answered, by route and status.
@@ -129,6 +139,9 @@ impl Default for Metrics {
             occupancy_readings: Family::default(),
             capacity_checks: Family::default(),
             limited: Family::default(),
+            state_calls: Family::default(),
+            state_up: Gauge::default(),
+            limits_alone: Family::default(),
             audit_lines: Family::default(),
             http_requests: Family::default(),
             reloads: Family::default(),
@@ -244,6 +257,21 @@ impl Metrics {
             "limited_requests",
             "Requests refused by a limit",
             self.limited.clone(),
+        );
+        r.register(
+            "state_calls",
+            "Calls of the shared state by operation and outcome",
+            self.state_calls.clone(),
+        );
+        r.register(
+            "state_up",
+            "1 while the shared state can be used",
+            self.state_up.clone(),
+        );
+        r.register(
+            "limits_alone",
+            "Checks of a shared limit that this process decided alone",
+            self.limits_alone.clone(),
         );
         r.register(
             "audit_lines",

@@ -172,6 +172,18 @@ impl Occupancy {
         true
     }
 
+    /// Something happened that another replica counted: the room is read again.
+    pub fn outdate(&self, room: RoomId) {
+        if let Some(life) = self.rooms.get(&room) {
+            life.outdate();
+        }
+    }
+
+    /// Nothing that is remembered can be relied on.
+    pub fn forget_all(&self) {
+        self.rooms.invalidate_all();
+    }
+
     /// The room is gone.
     pub fn forget(&self, room: RoomId) {
         self.rooms.invalidate(&room);

@@ -158,6 +158,11 @@ impl<K: Hash + Eq + Clone + Send + Sync + 'static> FailureLimiter<K> {
         Self { failures, barred }
     }
 
+    /// What counts failures.
+    pub fn limiter(&self) -> &Limiter<K> {
+        &self.failures
+    }
+
     /// Whether the key may try.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 //! upstream client implements, and knows no HTTP and no policy rules.
 
 mod cache;
+mod creation_lease;
 mod directory;
 mod find_or_create;
 mod flight;

@@ -12,6 +12,7 @@ mod policy;
 pub mod reader;
 mod rooms;
 mod secrets;
+mod state;
 mod telemetry;
 mod webhooks;
 
@@ -65,6 +66,8 @@ pub struct Settings {
     pub webhooks: Webhooks,
     /// `[limits]`; `None` if they are turned off.
     pub limits: Option<LimitParameters>,
+    /// `[state]`.
+    pub state: crate::state::Parameters,
     /// `[audit]`.
     pub audit: crate::audit::Parameters,
     /// `[telemetry]`.
@@ -127,6 +130,15 @@ impl Settings {
         })
     }
 
+    /// For a command beside the service: the file is the service's, and only one process can have
+    /// it. Whether there is one.
+    pub fn leave_state_file(&mut self) -> bool {
+        match &mut self.state {
+            crate::state::Parameters::Embedded { file } => file.take().is_some(),
+            crate::state::Parameters::Shared(_) => false,
+        }
+    }
+
     /// What takes effect at a start alone, by section: to tell whether it changed.
     pub fn fixed_sections(&self) -> Vec<(&'static str, String)> {
         let Public {
@@ -161,6 +173,7 @@ impl Settings {
                 format!("{is_told} {reread_after:?} {rereads_per_minute}"),
             ),
             ("limits", format!("{:?}", self.limits)),
+            ("state", format!("{:?}", self.state)),
             ("audit", format!("{:?}", self.audit)),
             ("telemetry", format!("{:?}", self.telemetry)),
         ]
@@ -181,6 +194,7 @@ impl Settings {
         let http = listeners::read_http(root.table("http"));
         let webhooks = webhooks::read(root.table("webhooks"));
         let limits = limits::read(root.table("limits"));
+        let state = state::read(root.table("state"));
         let audit = audit::read(root.table("audit"));
         let telemetry = telemetry::read(root.table("telemetry"));
         root.finish();
@@ -196,6 +210,7 @@ impl Settings {
             http: http?,
             webhooks: webhooks?,
             limits: limits?.parameters,
+            state: state?,
             audit: audit?,
             telemetry: telemetry?,
             warnings: Vec::new(),

@@ -5,14 +5,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::digital_samba::Client;
+use crate::state::{Claim, State};
 use crate::webhooks::{self, Endpoint};
 
 /// Tries, with a pause that doubles.
 const TRIES_MAX: u32 = 6;
+/// Replicas that start within so long leave it to the first.
+const TURN: Duration = Duration::from_secs(120);
 const PAUSE_FIRST: Duration = Duration::from_secs(2);
 
 /// Registers until it is done, or gives up.
-pub(super) async fn register(client: Arc<Client>, endpoint: Arc<Endpoint>) {
+pub(super) async fn register(client: Arc<Client>, endpoint: Arc<Endpoint>, state: State) {
+    // One replica is enough. Where that cannot be told, done twice is done once.
+    if let Ok(Claim::Others { .. }) = state.claim("webhooks sync", TURN).await {
+        return;
+    }
     let mut pause = PAUSE_FIRST;
     for _try in 1..=TRIES_MAX {
         match webhooks::sync(&client, &endpoint).await {

@@ -258,7 +258,8 @@ fn backend_banner(running: &Running, key: &ApiKey) {
         r#"A product backend calls at http://{internal}, with a key of its own:
 
   KEY={key}
-  curl -s -H "Authorization: Bearer $KEY" http://{internal}/v1/rooms/course-101
+  curl -s -X PUT -H "Authorization: Bearer $KEY" http://{internal}/v1/rooms/course-101
+  curl -s -H "Authorization: Bearer $KEY" --json '{{"participants":[{{"id":"grace","name":"Grace Hall","role":"speaker"}}]}}' http://{internal}/v1/rooms/course-101/join-links
 
 Stop with Ctrl-C.
 "#

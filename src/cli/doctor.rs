@@ -43,6 +43,7 @@ pub(super) fn run(arguments: &DoctorArguments) -> ExitCode {
     };
     // It looks and leaves nothing behind: no file that the service could then not open.
     settings.audit.target = Target::StandardError;
+    settings.leave_state_file();
     report::warnings(&settings.warnings);
     match block_on(examine(&settings)) {
         Ok(Ok(findings)) => tell(&findings),

@@ -3,6 +3,7 @@
 //! leaves an audit line as any other.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Args;
 use uuid::Uuid;
@@ -16,6 +17,9 @@ use crate::trace_context::Sampler;
 
 use super::explain::PersonArguments;
 use super::{ConfigArguments, block_on, report};
+
+/// Redis has so long to say who is barred.
+const DENIALS_WAIT: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Args)]
 pub(super) struct MintArguments {
@@ -44,6 +48,9 @@ fn mint(arguments: &MintArguments) -> Result<String, ExitCode> {
         // The link stands there alone.
         settings.audit.target = Target::StandardError;
     }
+    if settings.leave_state_file() {
+        report::aside("warning: the denials in state.file are the service's, and are not asked");
+    }
     block_on(async {
         let surroundings = Surroundings {
             clock: Clock::system(),
@@ -51,6 +58,9 @@ fn mint(arguments: &MintArguments) -> Result<String, ExitCode> {
         };
         let parts =
             Parts::build(&settings, &surroundings).map_err(|error| report::failure(&error))?;
+        // Without them nobody is let in; the failure says so.
+        let denials = parts.broker.denials.until_known();
+        let _known = tokio::time::timeout(DENIALS_WAIT, denials).await;
         let asker = Asker {
             principal: arguments.person.principal(&settings.authn)?,
             live: parts.live.load_full(),

@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::clock::{Clock, Monotonic};
+use crate::state::State as SharedState;
 
 const WINDOW: Duration = Duration::from_secs(60);
 
@@ -13,8 +14,11 @@ const WINDOW: Duration = Duration::from_secs(60);
 /// many through in a minute that begins with a burst, and upstream would refuse us all.
 #[derive(Debug)]
 pub(super) struct Budget {
+    /// The name of the share; replicas take from the same one.
+    name: &'static str,
     per_minute: usize,
     clock: Clock,
+    shared: SharedState,
     state: Mutex<State>,
 }
 
@@ -26,21 +30,49 @@ struct State {
 }
 
 impl Budget {
-    pub(super) fn new(per_minute: usize, clock: Clock) -> Self {
+    pub(super) fn new(
+        name: &'static str,
+        per_minute: usize,
+        clock: Clock,
+        shared: SharedState,
+    ) -> Self {
         Self {
+            name,
             per_minute,
             clock,
+            shared,
             state: Mutex::default(),
         }
     }
 
-    /// Takes one request out of the budget, or says when there will be one.
-    pub(super) fn take(&self) -> Result<(), Duration> {
+    /// Takes one request out of the budget, or says when there will be one. All replicas take from
+    /// one; while it cannot be asked, each takes from its own.
+    pub(super) async fn take(&self) -> Result<(), Duration> {
+        self.not_paused()?;
+        if let Some(shared) = self.shared.shared() {
+            let taken = shared.take_of_window(self.name, self.per_minute, WINDOW);
+            match taken.await {
+                // Counted here too, for the time when Redis does not answer.
+                Ok(Ok(())) => return self.take_alone().or(Ok(())),
+                Ok(Err(wait)) => return Err(wait),
+                Err(_fault) => {}
+            }
+        }
+        self.take_alone()
+    }
+
+    fn not_paused(&self) -> Result<(), Duration> {
         let now = self.clock.monotonic();
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if now < state.paused_until {
             return Err(state.paused_until.since(now));
         }
+        Ok(())
+    }
+
+    fn take_alone(&self) -> Result<(), Duration> {
+        let now = self.clock.monotonic();
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         while let Some(oldest) = state.made_at.front().copied()
             && now.since(oldest) >= WINDOW
         {
@@ -67,28 +99,28 @@ mod tests {
     use super::*;
     use crate::clock::UnixTime;
 
-    #[test]
-    fn no_minute_sees_more_than_the_budget() {
+    #[tokio::test]
+    async fn no_minute_sees_more_than_the_budget() {
         let (clock, hand) = Clock::manual(UnixTime::from_seconds(0));
-        let budget = Budget::new(3, clock);
-        budget.take().unwrap();
+        let budget = Budget::new("test", 3, clock.clone(), SharedState::in_memory(clock));
+        budget.take().await.unwrap();
         hand.advance(Duration::from_secs(59));
-        budget.take().unwrap();
-        budget.take().unwrap();
-        assert_eq!(budget.take(), Err(Duration::from_secs(1)));
+        budget.take().await.unwrap();
+        budget.take().await.unwrap();
+        assert_eq!(budget.take().await, Err(Duration::from_secs(1)));
         hand.advance(Duration::from_secs(1));
-        budget.take().unwrap();
-        assert_eq!(budget.take(), Err(Duration::from_secs(59)));
+        budget.take().await.unwrap();
+        assert_eq!(budget.take().await, Err(Duration::from_secs(59)));
     }
 
-    #[test]
-    fn a_pause_holds_for_everyone_and_only_ever_grows() {
+    #[tokio::test]
+    async fn a_pause_holds_for_everyone_and_only_ever_grows() {
         let (clock, hand) = Clock::manual(UnixTime::from_seconds(0));
-        let budget = Budget::new(3, clock);
+        let budget = Budget::new("test", 3, clock.clone(), SharedState::in_memory(clock));
         budget.pause(Duration::from_secs(17));
         budget.pause(Duration::from_secs(2));
-        assert_eq!(budget.take(), Err(Duration::from_secs(17)));
+        assert_eq!(budget.take().await, Err(Duration::from_secs(17)));
         hand.advance(Duration::from_secs(17));
-        budget.take().unwrap();
+        budget.take().await.unwrap();
     }
 }

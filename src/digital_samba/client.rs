@@ -17,6 +17,7 @@ use crate::metrics::Metrics;
 use crate::rooms::{
     CreateFailure, DeleteFailure, NewRoom, Resources, RoomUpstream, UpstreamFailure, UpstreamRoom,
 };
+use crate::state::State;
 
 use super::api_url::{ApiUrl, RoomSegment};
 use super::exchange::{Call, Exchange};
@@ -86,8 +87,9 @@ impl Client {
         key: Arc<ArcSwap<DeveloperKey>>,
         clock: Clock,
         metrics: Metrics,
+        state: State,
     ) -> Result<Self, HttpClientError> {
-        let exchange = Exchange::new(parameters, key, clock, metrics)?;
+        let exchange = Exchange::new(parameters, key, clock, metrics, state)?;
         Ok(Self {
             exchange: Arc::new(exchange),
         })

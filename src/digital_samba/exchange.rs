@@ -15,6 +15,7 @@ use crate::developer_key::DeveloperKey;
 use crate::http_client::{HttpClientError, HttpClientParameters, Proxies, http_client};
 use crate::metrics::{Metrics, UpstreamCall};
 use crate::rooms::UpstreamFailure;
+use crate::state::State;
 use crate::trace_context;
 
 use super::answer::{self, Again, Fault};
@@ -68,6 +69,7 @@ impl Exchange {
         key: Arc<ArcSwap<DeveloperKey>>,
         clock: Clock,
         metrics: Metrics,
+        state: State,
     ) -> Result<Self, HttpClientError> {
         let http = http_client(HttpClientParameters {
             connect_timeout: parameters.connect_timeout,
@@ -84,7 +86,12 @@ impl Exchange {
         );
         Ok(Self {
             http,
-            budget: Budget::new(parameters.requests_per_minute, clock.clone()),
+            budget: Budget::new(
+                "upstream",
+                parameters.requests_per_minute,
+                clock.clone(),
+                state,
+            ),
             breaker,
             permits: Semaphore::new(parameters.concurrency_max),
             parameters,
@@ -168,7 +175,7 @@ impl Exchange {
             return Err(Fault::unsent(failure, "concurrency"));
         };
         let leave = self.breaker.leave().map_err(open)?;
-        self.budget.take().map_err(|retry_after| {
+        self.budget.take().await.map_err(|retry_after| {
             Fault::unsent(UpstreamFailure::OutOfBudget { retry_after }, "budget")
         })?;
 

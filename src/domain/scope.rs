@@ -78,6 +78,9 @@ scopes! {
     WebhooksRead = "webhooks":"read", "Read webhooks and the events that there are.";
     WebhooksWrite = "webhooks":"write", "Create and change webhooks.";
     WebhooksDelete = "webhooks":"delete", "Delete webhooks.";
+    DenialsRead = "denials":"read", "Read who is barred from which rooms.";
+    DenialsWrite = "denials":"write", "Bar people from rooms until a time.";
+    DenialsDelete = "denials":"delete", "Lift what bars people from rooms.";
     StatisticsRead = "statistics":"read", "Read statistics.";
     PolicyExplain = "policy":"explain", "Ask which rule decides for a user's claims, and why.";
     SecretsRead = "secrets":"read", "See secrets unmasked in answers. Never part of a wildcard: it must be named.";

@@ -15,6 +15,7 @@ use crate::metrics::Outcome;
 
 use super::edge::RequestContext;
 use super::failure::{INVALID_TOKEN, MISSING_TOKEN, limited, unauthenticated};
+use super::limits::Admitted;
 use super::problem::{Code, Problem};
 use super::state::PublicState;
 
@@ -37,12 +38,31 @@ impl FromRequest for Caller {
         let live = state.live.load_full();
         let bearer = match bearer_of(request, live.authenticator.parameters().token_bytes_max) {
             Ok(Some(bearer)) => bearer,
-            Ok(None) => return Either::Left(ready(Err(missing(request, state)))),
-            Err(fault) => return Either::Left(ready(Err(unreadable(request, state, fault)))),
+            Ok(None) => {
+                let (request, state) = (request.clone(), state.clone());
+                return Either::Right(Box::pin(async move {
+                    Err(unusable(&request, &state, missing()).await)
+                }));
+            }
+            Err(fault) => {
+                let (request, state) = (request.clone(), state.clone());
+                let problem = unreadable(&state, fault);
+                return Either::Right(Box::pin(async move {
+                    Err(unusable(&request, &state, problem).await)
+                }));
+            }
         };
         if let Some(principal) = live.authenticator.authenticate_cached(bearer) {
             let asker = Asker { principal, live };
-            return Either::Left(ready(admit(request, state, asker)));
+            if !state.limits.are_shared() {
+                let admitted = state.limits.admit_principal_alone(&asker.principal);
+                return Either::Left(ready(admit(request, admitted, asker)));
+            }
+            let (request, state) = (request.clone(), state.clone());
+            return Either::Right(Box::pin(async move {
+                let admitted = state.limits.admit_principal(&asker.principal).await;
+                admit(&request, admitted, asker)
+            }));
         }
         let (request, state) = (request.clone(), state.clone());
         Either::Right(Box::pin(async move { prove(&request, &state, live).await }))
@@ -56,34 +76,37 @@ async fn prove(
     live: Arc<Live>,
 ) -> Result<Caller, Problem> {
     let address = RequestContext::of(request).client_address;
-    state.limits.admit_address(address).map_err(limited)?;
+    let admitted = state.limits.admit_address(address).await;
+    admitted.map_err(limited)?;
     // Read again: it borrows from the request. It was well-formed a moment ago.
     let bearer = bearer_of(request, live.authenticator.parameters().token_bytes_max);
     let Ok(Some(bearer)) = bearer else {
-        return Err(missing(request, state));
+        return Err(missing());
     };
     match live.authenticator.authenticate(bearer).await {
-        Ok(principal) => admit(request, state, Asker { principal, live }),
+        Ok(principal) => {
+            let admitted = state.limits.admit_principal(&principal).await;
+            admit(request, admitted, Asker { principal, live })
+        }
         Err(error) => {
             if matches!(error, AuthnError::Invalid(_)) {
-                state.limits.note_failure(address);
+                state.limits.note_failure(address).await;
             }
             Err(unauthenticated(error, &state.broker.metrics))
         }
     }
 }
 
-fn missing(request: &HttpRequest, state: &PublicState) -> Problem {
-    let missing = Problem::new(Code::Unauthorized).challenge(MISSING_TOKEN);
-    unusable(request, state, missing)
+fn missing() -> Problem {
+    Problem::new(Code::Unauthorized).challenge(MISSING_TOKEN)
 }
 
 /// An `Authorization` field that is no credential.
-fn unreadable(request: &HttpRequest, state: &PublicState, fault: CredentialFault) -> Problem {
+fn unreadable(state: &PublicState, fault: CredentialFault) -> Problem {
     let outcome = fault.reason();
     let failures = &state.broker.metrics.authentication_failures;
     failures.get_or_create(&Outcome { outcome }).inc();
-    let problem = match fault {
+    match fault {
         CredentialFault::Doubled => {
             Problem::new(Code::AmbiguousCredentials).detail("Send one Authorization field.")
         }
@@ -92,21 +115,23 @@ fn unreadable(request: &HttpRequest, state: &PublicState, fault: CredentialFault
                 .challenge(INVALID_TOKEN)
                 .because(fault)
         }
-    };
-    unusable(request, state, problem)
+    }
 }
 
 /// A request without a credential that could be looked at counts against its address as well.
-fn unusable(request: &HttpRequest, state: &PublicState, problem: Problem) -> Problem {
+async fn unusable(request: &HttpRequest, state: &PublicState, problem: Problem) -> Problem {
     let address = RequestContext::of(request).client_address;
-    match state.limits.admit_address(address) {
+    match state.limits.admit_address(address).await {
         Ok(()) => problem,
         Err(exceeded) => limited(exceeded),
     }
 }
 
-fn admit(request: &HttpRequest, state: &PublicState, asker: Asker) -> Result<Caller, Problem> {
-    let (admitted, fields) = state.limits.admit_principal(&asker.principal);
+fn admit(
+    request: &HttpRequest,
+    (admitted, fields): Admitted,
+    asker: Asker,
+) -> Result<Caller, Problem> {
     if let Some(fields) = fields {
         request.extensions_mut().insert(Rc::new(fields));
     }

@@ -68,6 +68,17 @@ pub(super) enum AddressKey {
     Shared(u64),
 }
 
+/// The same on every replica.
+impl std::fmt::Display for AddressKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::V4(address) => write!(f, "v4 {address}"),
+            Self::V6Network(network) => write!(f, "v6 {network}"),
+            Self::Shared(bucket) => write!(f, "shared {bucket}"),
+        }
+    }
+}
+
 impl From<IpAddr> for AddressKey {
     fn from(address: IpAddr) -> Self {
         match address {

@@ -3,17 +3,22 @@
 use std::time::Duration;
 
 use crate::authn::AuthnError;
+use crate::denials::Denied;
 use crate::join::JoinError;
 use crate::metrics::{Metrics, Outcome};
 use crate::policy::Refusal;
 use crate::rate_limit::Limited;
 use crate::rooms::{ResolveError, UpstreamFailure};
+use crate::state::{RecordFault, StateFault};
 use crate::token::MintError;
 
 use super::problem::{Code, Problem};
 
 /// When to come back after an upstream call that ran out of time.
 const AFTER_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// When to come back after the shared state could not be used.
+const AFTER_STATE_FAULT: Duration = Duration::from_secs(1);
 
 /// The challenge to a request without a credential (RFC 6750 section 3).
 pub(super) const MISSING_TOKEN: &str = r#"Bearer realm="room-broker""#;
@@ -56,6 +61,7 @@ impl From<JoinError> for Problem {
                 .member(field)
                 .detail("Leave the member out: it is taken from the verified claims."),
             JoinError::Full(full) => Self::new(Code::RoomFull).retry_after(full.retry_after),
+            JoinError::Denied(denied) => denied.into(),
             JoinError::Room(error) => error.into(),
             JoinError::Mint(error) => error.into(),
         }
@@ -73,6 +79,31 @@ impl From<Refusal> for Problem {
             | Refusal::Unevaluable { .. }
             | Refusal::CredentialEnded { .. } => Self::new(Code::Forbidden),
         }
+    }
+}
+
+impl From<Denied> for Problem {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::Barred => Self::new(Code::Forbidden),
+            Denied::NotKnownYet => Self::new(Code::StateUnavailable)
+                .retry_after(AFTER_STATE_FAULT)
+                .because(denied),
+        }
+    }
+}
+
+impl From<RecordFault> for Problem {
+    fn from(fault: RecordFault) -> Self {
+        Self::new(Code::StateUnavailable)
+            .retry_after(AFTER_STATE_FAULT)
+            .because(fault)
+    }
+}
+
+impl From<StateFault> for Problem {
+    fn from(fault: StateFault) -> Self {
+        RecordFault::State(fault).into()
     }
 }
 

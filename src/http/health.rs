@@ -24,6 +24,7 @@ struct Readiness {
 #[derive(Serialize)]
 struct Checks {
     identity_providers: &'static str,
+    state: &'static str,
 }
 
 /// `GET /healthz`: the process answers.
@@ -33,18 +34,27 @@ pub(super) async fn healthz() -> HttpResponse {
 
 /// `GET /readyz`: traffic should come here.
 pub(super) async fn readyz(health: web::Data<Health>) -> HttpResponse {
-    let has_keys = health.has_keys();
+    let (has_keys, knows_denials) = (health.has_keys(), health.knows_denials());
     let (code, status) = if health.is_draining() {
         (StatusCode::SERVICE_UNAVAILABLE, "draining")
-    } else if has_keys {
+    } else if has_keys && knows_denials {
         (StatusCode::OK, "ready")
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, "not-ready")
     };
     let identity_providers = if has_keys { "ok" } else { "waiting" };
+    let state = match (knows_denials, health.has_state()) {
+        (false, _) => "waiting",
+        // Replicas go on alone: that is no reason to send traffic elsewhere, where it is no better.
+        (true, false) => "degraded",
+        (true, true) => "ok",
+    };
     HttpResponse::build(code).json(Readiness {
         status,
-        checks: Checks { identity_providers },
+        checks: Checks {
+            identity_providers,
+            state,
+        },
     })
 }
 

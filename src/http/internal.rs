@@ -4,6 +4,7 @@
 
 mod audit;
 mod caller;
+pub(super) mod denials;
 pub(super) mod explain;
 mod idempotency;
 pub(super) mod join_links;

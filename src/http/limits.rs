@@ -1,6 +1,6 @@
 //! The limits of a listener, each by name, and the fields that tell a client of them.
 
-use std::hash::{BuildHasher as _, RandomState};
+use std::hash::{BuildHasher as _, Hash, RandomState};
 use std::io::Write as _;
 use std::net::IpAddr;
 
@@ -10,6 +10,7 @@ use crate::authn::{Principal, ServicePrincipal};
 use crate::clock::Clock;
 use crate::metrics::{Limit, Metrics};
 use crate::rate_limit::{Allowance, FailureLimiter, Limited, Limiter, Rate};
+use crate::state::{Shared, State, Take, Taken};
 
 use super::client_address::AddressKey;
 
@@ -32,8 +33,13 @@ pub struct LimitParameters {
 #[derive(Debug)]
 pub struct Limits {
     by: Option<By>,
+    listener: &'static str,
+    shared: Option<Shared>,
     metrics: Metrics,
 }
+
+/// Whether a caller is let through, and what the answer says of the limit either way.
+pub(super) type Admitted = (Result<(), Limited>, Option<LimitFields>);
 
 #[derive(Debug)]
 struct By {
@@ -49,66 +55,38 @@ struct By {
 /// What the answer says of the caller's limit: `RateLimit-Policy` and `RateLimit`
 /// (draft-ietf-httpapi-ratelimit-headers).
 #[derive(Debug, Clone)]
-pub struct LimitFields {
+pub(super) struct LimitFields {
     /// The policy.
-    pub policy: HeaderValue,
+    pub(super) policy: HeaderValue,
     /// What is left of it.
-    pub state: HeaderValue,
+    pub(super) state: HeaderValue,
 }
 
 impl Limits {
-    /// Limiters with these parameters.
-    pub fn new(parameters: Option<LimitParameters>, clock: &Clock, metrics: Metrics) -> Self {
-        let by = parameters.map(
-            |LimitParameters {
-                 principal,
-                 service,
-                 address,
-                 failures,
-                 tracked_max,
-             }| By {
-                principal: Limiter::new(
-                    "principal",
-                    principal,
-                    tracked_max,
-                    std::convert::identity,
-                    clock.clone(),
-                ),
-                service: Limiter::new(
-                    "service",
-                    service,
-                    tracked_max,
-                    std::convert::identity,
-                    clock.clone(),
-                ),
-                address: Limiter::new(
-                    "address",
-                    address,
-                    tracked_max,
-                    AddressKey::Shared,
-                    clock.clone(),
-                ),
-                failures: FailureLimiter::new(Limiter::new(
-                    "failures",
-                    failures,
-                    tracked_max,
-                    AddressKey::Shared,
-                    clock.clone(),
-                )),
-                principal_policy: policy_field("principal", principal),
-                service_policy: policy_field("service", service),
-                hasher: RandomState::new(),
-            },
-        );
-        Self { by, metrics }
+    /// Limiters of the listener of this name. Where state is shared, so are they.
+    pub fn new(
+        listener: &'static str,
+        parameters: Option<LimitParameters>,
+        state: &State,
+        clock: &Clock,
+        metrics: Metrics,
+    ) -> Self {
+        Self {
+            by: parameters.map(|parameters| By::new(&parameters, clock)),
+            listener,
+            shared: state.shared().cloned(),
+            metrics,
+        }
+    }
+
+    /// Whether a check has to ask others.
+    pub(super) fn are_shared(&self) -> bool {
+        self.by.is_some() && self.shared.is_some()
     }
 
     /// Takes one from the principal's bucket, or says that it is empty; and what the answer says of
-    /// it either way.
-    pub fn admit_principal(
-        &self,
-        principal: &Principal,
-    ) -> (Result<(), Limited>, Option<LimitFields>) {
+    /// it either way. Of this process's own bucket, where limits are shared.
+    pub(super) fn admit_principal_alone(&self, principal: &Principal) -> Admitted {
         let Some(by) = &self.by else {
             return (Ok(()), None);
         };
@@ -120,27 +98,44 @@ impl Limits {
         fields("principal", &by.principal_policy, checked)
     }
 
-    /// The same for a product backend.
-    pub fn admit_service(
-        &self,
-        service: &ServicePrincipal,
-    ) -> (Result<(), Limited>, Option<LimitFields>) {
+    /// The same of the bucket that all replicas take from.
+    pub(super) async fn admit_principal(&self, principal: &Principal) -> Admitted {
         let Some(by) = &self.by else {
             return (Ok(()), None);
         };
-        let key = by.hasher.hash_one((service.kind(), service.id()));
-        let checked = self.counted(by.service.check(&key));
-        fields("service", &by.service_policy, checked)
+        let subject = [principal.issuer_name(), principal.subject().as_str()];
+        match self.ask(&subject, &[take(&by.principal, 1)]).await {
+            Some(checked) => fields("principal", &by.principal_policy, self.counted(checked)),
+            None => self.admit_principal_alone(principal),
+        }
+    }
+
+    /// The same for a product backend.
+    pub(super) async fn admit_service(&self, service: &ServicePrincipal) -> Admitted {
+        let Some(by) = &self.by else {
+            return (Ok(()), None);
+        };
+        let subject = [service.kind().as_str(), service.id()];
+        let asked = self.ask(&subject, &[take(&by.service, 1)]).await;
+        let checked = asked.unwrap_or_else(|| {
+            let key = by.hasher.hash_one((service.kind(), service.id()));
+            by.service.check(&key)
+        });
+        fields("service", &by.service_policy, self.counted(checked))
     }
 
     /// Whether credentials from this address failed too often.
     ///
     /// # Errors
     /// [`Limited`] when they did.
-    pub fn check_failures(&self, address: IpAddr) -> Result<(), Limited> {
+    pub(super) async fn check_failures(&self, address: IpAddr) -> Result<(), Limited> {
         let Some(by) = &self.by else { return Ok(()) };
-        self.counted(by.failures.check(&AddressKey::from(address)))
-            .map(|_allowance| ())
+        let key = AddressKey::from(address);
+        let takes = [take(by.failures.limiter(), 0)];
+        match self.ask(&[&key.to_string()], &takes).await {
+            Some(checked) => self.counted(checked).map(|_allowance| ()),
+            None => self.counted(by.failures.check(&key)),
+        }
     }
 
     /// Takes one from the address's bucket, and asks whether it failed too often: before any
@@ -148,17 +143,45 @@ impl Limits {
     ///
     /// # Errors
     /// [`Limited`] when it is empty or barred.
-    pub fn admit_address(&self, address: IpAddr) -> Result<(), Limited> {
+    pub(super) async fn admit_address(&self, address: IpAddr) -> Result<(), Limited> {
         let Some(by) = &self.by else { return Ok(()) };
         let key = AddressKey::from(address);
+        let takes = [take(by.failures.limiter(), 0), take(&by.address, 1)];
+        if let Some(checked) = self.ask(&[&key.to_string()], &takes).await {
+            return self.counted(checked).map(|_allowance| ());
+        }
         self.counted(by.failures.check(&key))?;
         self.counted(by.address.check(&key)).map(|_allowance| ())
     }
 
     /// Notes that a credential from this address was refused.
-    pub fn note_failure(&self, address: IpAddr) {
-        if let Some(by) = &self.by {
-            by.failures.note_failure(&AddressKey::from(address));
+    pub(super) async fn note_failure(&self, address: IpAddr) {
+        let Some(by) = &self.by else { return };
+        let key = AddressKey::from(address);
+        // Here too, for the time when Redis does not answer.
+        by.failures.note_failure(&key);
+        let takes = [take(by.failures.limiter(), 1)];
+        let _counted_if_it_could = self.ask(&[&key.to_string()], &takes).await;
+    }
+
+    /// Takes where all replicas take, in one round trip of bounded time; `None` where nobody else
+    /// is to be asked, or none answers: then this process decides alone, as if it were the only one.
+    async fn ask(&self, subject: &[&str], takes: &[Take]) -> Option<Result<Allowance, Limited>> {
+        let shared = self.shared.as_ref()?;
+        let subject: Vec<&str> = [self.listener].iter().chain(subject).copied().collect();
+        match shared.take(&subject, takes).await {
+            Ok(Taken::Admitted { remaining }) => Some(Ok(Allowance { remaining })),
+            Ok(Taken::Refused { at, retry_after }) => Some(Err(Limited {
+                limit: takes.get(at).map_or("", |take| take.limit),
+                retry_after,
+            })),
+            Err(_fault) => {
+                for limit in takes.iter().map(|take| take.limit) {
+                    let alone = &self.metrics.limits_alone;
+                    alone.get_or_create(&Limit { limit }).inc();
+                }
+                None
+            }
         }
     }
 
@@ -174,11 +197,43 @@ impl Limits {
     }
 }
 
-fn fields(
-    name: &str,
-    policy: &HeaderValue,
-    checked: Result<Allowance, Limited>,
-) -> (Result<(), Limited>, Option<LimitFields>) {
+impl By {
+    fn new(parameters: &LimitParameters, clock: &Clock) -> Self {
+        let LimitParameters {
+            principal,
+            service,
+            address,
+            failures,
+            tracked_max,
+        } = *parameters;
+        let of_ids = |name, rate| {
+            let overflow = std::convert::identity;
+            Limiter::new(name, rate, tracked_max, overflow, clock.clone())
+        };
+        let of_addresses =
+            |name, rate| Limiter::new(name, rate, tracked_max, AddressKey::Shared, clock.clone());
+        Self {
+            principal: of_ids("principal", principal),
+            service: of_ids("service", service),
+            address: of_addresses("address", address),
+            failures: FailureLimiter::new(of_addresses("failures", failures)),
+            principal_policy: policy_field("principal", principal),
+            service_policy: policy_field("service", service),
+            hasher: RandomState::new(),
+        }
+    }
+}
+
+/// To take so many of what a limiter lets through.
+fn take<K: Hash + Eq + Clone>(limiter: &Limiter<K>, cost: u32) -> Take {
+    Take {
+        limit: limiter.name(),
+        rate: limiter.rate(),
+        cost,
+    }
+}
+
+fn fields(name: &str, policy: &HeaderValue, checked: Result<Allowance, Limited>) -> Admitted {
     let left = checked.unwrap_or(Allowance { remaining: 0 });
     let fields = LimitFields {
         policy: policy.clone(),

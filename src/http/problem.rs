@@ -72,6 +72,7 @@ codes! {
     UpstreamUnavailable = "upstream-unavailable", SERVICE_UNAVAILABLE, "The video service is unavailable";
     UpstreamBusy = "upstream-busy", SERVICE_UNAVAILABLE, "The video service takes no more requests for now";
     UpstreamTimeout = "upstream-timeout", GATEWAY_TIMEOUT, "The video service did not answer in time";
+    StateUnavailable = "state-unavailable", SERVICE_UNAVAILABLE, "The state that replicas share is unavailable";
     IdentityProviderUnavailable = "identity-provider-unavailable", SERVICE_UNAVAILABLE, "The identity provider is unavailable";
 }
 

@@ -63,6 +63,12 @@ pub const INTERNAL: &[(&str, &[Method], &str)] = &[
         "end-session",
     ),
     ("/v1/policy/explain", &[Method::POST], "explain-policy"),
+    ("/v1/denials", &[Method::GET], "list-denials"),
+    (
+        "/v1/denials/{denial_id}",
+        &[Method::PUT, Method::GET, Method::DELETE],
+        "denial",
+    ),
     ("/openapi.yaml", &[Method::GET], "openapi"),
     ("/docs", &[Method::GET], "docs"),
     ("/healthz", &[Method::GET], "healthz"),
@@ -151,6 +157,19 @@ pub fn internal(config: &mut web::ServiceConfig) {
             "explain-policy",
             web::post().to(internal::explain::explain),
         ))
+        .service(get(
+            "/v1/denials",
+            "list-denials",
+            get_or_head().to(internal::denials::list),
+        ))
+        .service(
+            web::resource("/v1/denials/{denial_id}")
+                .name("denial")
+                .route(web::put().to(internal::denials::put))
+                .route(get_or_head().to(internal::denials::read))
+                .route(web::delete().to(internal::denials::lift))
+                .default_service(web::to(|| only("GET, HEAD, PUT, DELETE"))),
+        )
         .service(get(
             "/openapi.yaml",
             "openapi",

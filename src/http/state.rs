@@ -7,11 +7,13 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 
 use crate::clock::{Clock, Monotonic};
+use crate::denials::Denials;
 use crate::digital_samba::Client;
 use crate::domain::RoomBaseUrl;
 use crate::join::{Broker, Live};
 use crate::metrics::Metrics;
 use crate::rooms::SettingsCatalogue;
+use crate::state::State;
 use crate::webhooks::Receiver;
 
 use super::internal::IdempotencyKeys;
@@ -68,6 +70,8 @@ pub struct InternalState {
 #[derive(Debug)]
 pub struct Health {
     live: Arc<ArcSwap<Live>>,
+    denials: Denials,
+    state: State,
     draining: AtomicBool,
     developer_key_loaded: ArcSwap<Monotonic>,
     clock: Clock,
@@ -75,11 +79,19 @@ pub struct Health {
 }
 
 impl Health {
-    /// Ready as soon as the keys of one issuer are known.
-    pub fn new(live: Arc<ArcSwap<Live>>, clock: Clock, metrics: Metrics) -> Self {
+    /// Ready as soon as the keys of one issuer and the denials are known.
+    pub fn new(
+        live: Arc<ArcSwap<Live>>,
+        denials: Denials,
+        state: State,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> Self {
         let developer_key_loaded = ArcSwap::from_pointee(clock.monotonic());
         Self {
             live,
+            denials,
+            state,
             draining: AtomicBool::new(false),
             developer_key_loaded,
             clock,
@@ -95,6 +107,16 @@ impl Health {
     /// Whether the process is about to stop.
     pub fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Acquire)
+    }
+
+    /// Whether the denials were read: before that nobody is let in.
+    pub fn knows_denials(&self) -> bool {
+        self.denials.are_known()
+    }
+
+    /// Whether what replicas share can be used.
+    pub fn has_state(&self) -> bool {
+        self.state.is_up()
     }
 
     /// Whether users can be authenticated.

@@ -20,13 +20,9 @@ pub(super) async fn receive(
     payload: web::Payload,
     state: web::Data<PublicState>,
 ) -> Result<HttpResponse, Problem> {
-    let address = RequestContext::of(&request).client_address;
-    state.limits.check_failures(address).map_err(limited)?;
     let segment = request.match_info().get("segment").unwrap_or_default();
     let Some(endpoint) = state.webhooks.endpoint_at(segment) else {
-        // Counted: a segment must not be guessed at leisure.
-        state.limits.note_failure(address);
-        return Err(Problem::new(Code::NotFound));
+        return Err(strange(&request, &state, Problem::new(Code::NotFound)).await);
     };
     let body = read_body(&request, payload, &state.parameters).await?;
     let values = |name| {
@@ -40,13 +36,22 @@ pub(super) async fn receive(
     match state.webhooks.receive(&endpoint, &presented, &body) {
         Ok(()) => Ok(HttpResponse::NoContent().finish()),
         Err(ReceiveError::Unauthorized(fault)) => {
-            state.limits.note_failure(address);
-            Err(Problem::new(Code::Unauthorized)
-                .challenge(MISSING_TOKEN)
-                .because(fault))
+            let refused = Problem::new(Code::Unauthorized).challenge(MISSING_TOKEN);
+            Err(strange(&request, &state, refused.because(fault)).await)
         }
         Err(ReceiveError::Malformed(fault)) => Err(Problem::new(Code::BadRequest)
             .detail("Send one event, in one of the forms that Digital Samba documents.")
             .because(fault)),
     }
+}
+
+/// A stranger's request, counted: neither segment nor secret can be guessed at leisure. What is
+/// proven is not: nobody may be able to hold up Digital Samba by guessing from its address.
+async fn strange(request: &HttpRequest, state: &PublicState, problem: Problem) -> Problem {
+    let address = RequestContext::of(request).client_address;
+    if let Err(exceeded) = state.limits.check_failures(address).await {
+        return limited(exceeded);
+    }
+    state.limits.note_failure(address).await;
+    problem
 }

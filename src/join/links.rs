@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use crate::authn::ServicePrincipal;
+use crate::denials::Denied;
 use crate::domain::RoomKey;
 use crate::policy::{GrantRefusal, Invitee, ServiceGrant};
 use crate::rooms::{Found, ResolveError, Room};
@@ -37,6 +38,9 @@ pub enum LinkError {
     /// It may not be granted.
     #[error(transparent)]
     Refused(#[from] GrantRefusal),
+    /// Somebody barred the guest from the room.
+    #[error(transparent)]
+    Denied(#[from] Denied),
     /// No token can be made.
     #[error(transparent)]
     Mint(#[from] MintError),
@@ -85,6 +89,8 @@ impl Broker {
     ) -> Result<ServiceLink, LinkError> {
         let now = self.clock.now();
         let Guest { invitee, details } = guest;
+        self.denials
+            .check_user(invitee.id.as_str(), room.key(), now)?;
         let grant = live.policy.grant(service, room.key(), invitee, now)?;
         let token = self.minter.mint_granted(&grant, room, &details, now)?;
         Ok(ServiceLink {

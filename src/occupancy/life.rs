@@ -134,6 +134,11 @@ impl Life {
         }
     }
 
+    /// What was counted may be wrong: it is read again as soon as that may be.
+    pub(super) fn outdate(&self) {
+        self.note(&Happening::Other);
+    }
+
     pub(super) fn take_seat(
         &self,
         user: &UserId,

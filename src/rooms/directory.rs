@@ -12,6 +12,7 @@ use tracing::Instrument as _;
 use crate::clock::Clock;
 use crate::domain::{RoomId, RoomKey};
 use crate::metrics::Metrics;
+use crate::state::{Heard, Notice, State, Topic};
 
 use super::cache::{RoomCache, Sighting};
 use super::find_or_create::{FindOrCreate, Landed};
@@ -62,6 +63,8 @@ pub struct Parts {
     pub parameters: Parameters,
     /// Where rooms really are.
     pub upstream: Arc<dyn RoomUpstream>,
+    /// What replicas share.
+    pub state: State,
     /// Time.
     pub clock: Clock,
     /// Where lookups are counted.
@@ -83,6 +86,7 @@ pub struct Directory {
     cache: Arc<RoomCache>,
     flights: Flights,
     waiters: Arc<Semaphore>,
+    state: State,
     work: Arc<FindOrCreate>,
     deadline: Duration,
     reread_wait: Duration,
@@ -94,6 +98,7 @@ impl Directory {
         let Parts {
             parameters,
             upstream,
+            state,
             clock,
             metrics,
         } = parts;
@@ -103,9 +108,11 @@ impl Directory {
             waiters: Arc::new(Semaphore::new(WAITERS_MAX)),
             work: Arc::new(FindOrCreate {
                 upstream,
+                state: state.clone(),
                 adopt: parameters.adopt,
                 rooms_created: metrics.rooms_created,
             }),
+            state,
             deadline: parameters.deadline,
             reread_wait: parameters.reread_wait,
         }
@@ -174,10 +181,43 @@ impl Directory {
         }
     }
 
-    /// Forgets what is known of a room key, and lets nothing that is on its way be remembered.
+    /// Forgets what is known of a room key, and lets nothing that is on its way be remembered; the
+    /// other replicas read the room again.
     pub fn invalidate(&self, key: &RoomKey) {
         self.flights.abandon(key);
         self.cache.forget(key);
+        self.announce(key);
+    }
+
+    /// Tells every replica that a room may be another by now.
+    fn announce(&self, key: &RoomKey) {
+        let (state, subject) = (self.state.clone(), key.to_string());
+        let topic = Topic::Room;
+        // Nobody waits for the others.
+        tokio::spawn(async move { state.announce(Notice { topic, subject }).await });
+    }
+
+    /// Follows what a replica announced.
+    pub fn hear(&self, heard: &Heard) {
+        match heard {
+            Heard::Notice(Notice {
+                topic: Topic::Room,
+                subject,
+            }) => {
+                if let Ok(key) = RoomKey::parse(subject) {
+                    self.flights.abandon(&key);
+                    self.cache.outdate(&key);
+                }
+            }
+            Heard::Notice(Notice {
+                topic: Topic::Denial | Topic::Happening,
+                ..
+            }) => {}
+            Heard::Missed | Heard::Emptied => {
+                self.flights.abandon_all();
+                self.cache.outdate_all();
+            }
+        }
     }
 
     /// Something happened upstream to a room that it knows by this id: the very next caller asks

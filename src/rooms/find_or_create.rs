@@ -6,7 +6,9 @@ use std::sync::Arc;
 use prometheus_client::metrics::counter::Counter;
 
 use crate::domain::RoomKey;
+use crate::state::State;
 
+use super::creation_lease;
 use super::naming::friendly_url;
 use super::resolve_error::ResolveError;
 use super::room::Room;
@@ -27,6 +29,7 @@ pub(super) enum Landed {
 #[derive(Debug)]
 pub(super) struct FindOrCreate {
     pub(super) upstream: Arc<dyn RoomUpstream>,
+    pub(super) state: State,
     pub(super) adopt: bool,
     pub(super) rooms_created: Counter,
 }
@@ -51,9 +54,20 @@ impl FindOrCreate {
         };
         match self.upstream.find(&friendly_url(&key)).await? {
             Some(found) => self.accept(wanted, found).await,
-            None if may_create => self.create(wanted).await,
+            None if may_create => self.create_once(wanted).await,
             None => Ok(Landed::Absent),
         }
+    }
+
+    /// Creates the room, unless another replica is about to.
+    async fn create_once(&self, wanted: Wanted<'_>) -> Result<Landed, ResolveError> {
+        let right = creation_lease::obtain(&self.state, wanted.key).await;
+        if right.is_anothers_turn_over
+            && let Some(found) = self.upstream.find(&friendly_url(wanted.key)).await?
+        {
+            return self.accept(wanted, found).await;
+        }
+        self.create(wanted).await
     }
 
     /// The one place where rooms come into being.

@@ -1,5 +1,5 @@
-//! What a delivery changes here. Everything is done at once and in memory; reading upstream is
-//! left to whoever asks next, so that no flood of events can cause it.
+//! What a delivery changes, here and at the other replicas. Here it is done at once and in memory;
+//! reading upstream is left to whoever asks next, so that no flood of events can cause it.
 
 use std::collections::HashSet;
 use std::num::NonZeroU32;
@@ -14,6 +14,7 @@ use crate::metrics::{Metrics, Outcome};
 use crate::occupancy::{Happening, Occupancy};
 use crate::rate_limit::{Limiter, Rate};
 use crate::rooms::Directory;
+use crate::state::{Heard, Notice, State, Topic};
 
 use super::delivery::Delivery;
 use super::event::{Event, Remembered};
@@ -23,6 +24,8 @@ use super::event::{Event, Remembered};
 const OF_ONE_ROOM: Rate = rate(30, 10);
 /// All rooms, because a role went.
 const OF_ALL_ROOMS: Rate = rate(2, 4);
+/// Tellings of other replicas that who is in a room changed, beside those that a room did.
+const OF_OCCUPANTS: Rate = rate(60, 10);
 /// Rooms that wait for their next reading; more of them count as all.
 const DEFERRED_MAX: usize = 4096;
 const ROOMS_TRACKED_MAX: usize = 100_000;
@@ -42,11 +45,32 @@ const fn at_least_one(number: u32) -> NonZeroU32 {
     }
 }
 
-/// What waits until the limits let it through.
-#[derive(Debug, Default)]
-struct Deferred {
-    rooms: HashSet<RoomId>,
-    all: bool,
+/// What became doubtful, as replicas tell each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Doubt {
+    Room(RoomId),
+    AllRooms,
+    Occupants(RoomId),
+}
+
+impl Doubt {
+    fn to_text(self) -> String {
+        match self {
+            Self::Room(room) => format!("room {room}"),
+            Self::AllRooms => "rooms".to_owned(),
+            Self::Occupants(room) => format!("occupants {room}"),
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let room = |text| RoomId::parse(text).ok();
+        match text.split_once(' ') {
+            Some(("room", id)) => room(id).map(Self::Room),
+            Some(("occupants", id)) => room(id).map(Self::Occupants),
+            Some(_) => None,
+            None => (text == "rooms").then_some(Self::AllRooms),
+        }
+    }
 }
 
 /// What deliveries change. Cheap to clone.
@@ -54,9 +78,12 @@ struct Deferred {
 pub struct Effects {
     directory: Directory,
     occupancy: Occupancy,
+    state: State,
     rooms: Arc<Limiter<RoomId>>,
     all: Arc<Limiter<RoomId>>,
-    deferred: Arc<Mutex<Deferred>>,
+    occupants: Arc<Limiter<RoomId>>,
+    /// What waits until the limits let it through.
+    deferred: Arc<Mutex<HashSet<Doubt>>>,
     metrics: Metrics,
 }
 
@@ -65,6 +92,7 @@ impl Effects {
     pub fn new(
         directory: Directory,
         occupancy: Occupancy,
+        state: State,
         clock: &Clock,
         metrics: Metrics,
     ) -> Self {
@@ -75,8 +103,10 @@ impl Effects {
         Self {
             directory,
             occupancy,
+            state,
             rooms: limiter("webhook-room", OF_ONE_ROOM, ROOMS_TRACKED_MAX),
             all: limiter("webhook-rooms", OF_ALL_ROOMS, 1),
+            occupants: limiter("webhook-occupants", OF_OCCUPANTS, ROOMS_TRACKED_MAX),
             deferred: Arc::default(),
             metrics,
         }
@@ -86,11 +116,11 @@ impl Effects {
     pub(super) fn apply(&self, event: Event, delivery: &Delivery, at: UnixTime) {
         let doubtful = event.doubtful();
         if doubtful.contains(&Remembered::Role) {
-            self.all_changed();
+            self.spread(Doubt::AllRooms);
         } else if doubtful.contains(&Remembered::Room)
             && let Some(room) = delivery.room
         {
-            self.room_changed(room);
+            self.spread(Doubt::Room(room));
         }
         if let Some(room) = delivery.room {
             self.note_life(event, room, delivery, at);
@@ -100,7 +130,8 @@ impl Effects {
     /// Sessions, people and recordings: who is in a room is all that is remembered of them.
     fn note_life(&self, event: Event, room: RoomId, delivery: &Delivery, at: UnixTime) {
         if event == Event::RoomDeleted {
-            return self.occupancy.forget(room);
+            self.occupancy.forget(room);
+            return self.spread(Doubt::Occupants(room));
         }
         let person = delivery.person.clone();
         let happening = match (event, person) {
@@ -115,39 +146,77 @@ impl Effects {
         if self.occupancy.note(room, &happening) {
             self.count("occupants");
         }
+        // Who is counted here is counted; the others read it.
+        if self.state.shared().is_some() {
+            self.spread(Doubt::Occupants(room));
+        }
     }
 
-    fn room_changed(&self, room: RoomId) {
-        if self.rooms.check(&room).is_ok() {
-            self.directory.note_changed(room);
-            return self.count("room");
+    /// Follows a doubt here and tells it to the others, at once or when the limits let it through.
+    fn spread(&self, doubt: Doubt) {
+        let (limiter, room) = match doubt {
+            Doubt::Room(room) => (&self.rooms, room),
+            Doubt::AllRooms => (&self.all, RoomId::new(Uuid::nil())),
+            Doubt::Occupants(room) => (&self.occupants, room),
+        };
+        if limiter.check(&room).is_err() {
+            self.count("deferred");
+            return self.defer(doubt);
         }
-        self.count("deferred");
+        match doubt {
+            Doubt::Room(room) => {
+                self.directory.note_changed(room);
+                self.count("room");
+            }
+            Doubt::AllRooms => {
+                self.directory.note_all_changed();
+                self.count("all-rooms");
+            }
+            Doubt::Occupants(_done_already) => {}
+        }
+        if self.state.shared().is_some() {
+            let (state, subject) = (self.state.clone(), doubt.to_text());
+            let topic = Topic::Happening;
+            // Nobody waits for the others.
+            tokio::spawn(async move { state.announce(Notice { topic, subject }).await });
+        }
+    }
+
+    fn defer(&self, doubt: Doubt) {
         let deferred = &mut *self.deferred();
-        if deferred.rooms.len() < DEFERRED_MAX {
-            deferred.rooms.insert(room);
+        if deferred.len() < DEFERRED_MAX {
+            deferred.insert(doubt);
         } else {
-            deferred.all = true;
+            deferred.insert(Doubt::AllRooms);
         }
     }
 
-    fn all_changed(&self) {
-        if self.all.check(&RoomId::new(Uuid::nil())).is_ok() {
-            self.directory.note_all_changed();
-            return self.count("all-rooms");
+    /// Follows what another replica was told.
+    pub fn hear(&self, heard: &Heard) {
+        match heard {
+            Heard::Notice(Notice {
+                topic: Topic::Happening,
+                subject,
+            }) => match Doubt::parse(subject) {
+                Some(Doubt::Room(room)) => self.directory.note_changed(room),
+                Some(Doubt::AllRooms) => self.directory.note_all_changed(),
+                Some(Doubt::Occupants(room)) => self.occupancy.outdate(room),
+                None => {}
+            },
+            Heard::Notice(Notice {
+                topic: Topic::Room | Topic::Denial,
+                ..
+            }) => {}
+            // The directory follows that by itself.
+            Heard::Missed | Heard::Emptied => self.occupancy.forget_all(),
         }
-        self.count("deferred");
-        self.deferred().all = true;
     }
 
     /// Carries out what was put off, as far as the limits have it now.
     fn settle(&self) {
-        let Deferred { rooms, all } = std::mem::take(&mut *self.deferred());
-        if all {
-            self.all_changed();
-        }
-        for room in rooms {
-            self.room_changed(room);
+        let deferred = std::mem::take(&mut *self.deferred());
+        for doubt in deferred {
+            self.spread(doubt);
         }
     }
 
@@ -161,7 +230,7 @@ impl Effects {
         }
     }
 
-    fn deferred(&self) -> MutexGuard<'_, Deferred> {
+    fn deferred(&self) -> MutexGuard<'_, HashSet<Doubt>> {
         self.deferred.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

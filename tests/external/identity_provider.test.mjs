@@ -160,7 +160,7 @@ test("it starts while the provider is down, and is ready when the keys arrive", 
   try {
     const readiness = await fetch(`${serve.ops}/readyz`);
     assert.equal(readiness.status, 503);
-    assert.deepEqual(await readiness.json(), { status: "not-ready", checks: { identity_providers: "waiting" } });
+    assert.deepEqual(await readiness.json(), { status: "not-ready", checks: { identity_providers: "waiting", state: "ok" } });
     const answer = await joinRoom(serve.broker, "course-101", token);
     assert.equal(answer.status, 503);
     assert.equal(answer.body.code, "identity-provider-unavailable");

@@ -2,6 +2,8 @@
 
 mod audit;
 mod credentials;
+mod denials;
+mod description;
 mod explain;
 mod idempotency;
 mod join_links;

@@ -85,6 +85,14 @@ mod second_provider;
 #[cfg(test)]
 mod secrets;
 
+/// The state in process, and in a file that outlives it.
+#[cfg(test)]
+mod state;
+
+/// What every form of the state does.
+#[cfg(test)]
+mod state_contract;
+
 #[cfg(test)]
 mod support;
 

@@ -237,7 +237,7 @@ async fn sigterm_is_not_ready_first_then_finishes_what_is_in_flight_then_exits_w
     until("it is not ready", async || readiness().await.status == 503).await;
     assert_eq!(
         readiness().await.json(),
-        json!({ "status": "draining", "checks": { "identity_providers": "ok" } })
+        json!({ "status": "draining", "checks": { "identity_providers": "ok", "state": "ok" } })
     );
     let alive = world.http.get(format!("{}/healthz", broker.ops));
     assert_eq!(alive.send().await.unwrap().status(), 200);

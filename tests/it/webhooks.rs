@@ -15,6 +15,7 @@ use room_broker::digital_samba::Client;
 use room_broker::metrics::Metrics;
 use room_broker::settings::{Settings, Sources};
 use room_broker::simulator::identity_provider::{Algorithm, User};
+use room_broker::state::State;
 use serde_json::{Value, json};
 
 use crate::internal::Backend;
@@ -152,7 +153,9 @@ pub(crate) fn client(app: &TestApp, settings: &Settings) -> Client {
     let upstream = &settings.digital_samba;
     let key = Arc::new(ArcSwap::new(Arc::clone(&upstream.developer_key)));
     let parameters = upstream.parameters.clone();
-    Client::new(parameters, key, app.clock.clone(), Metrics::default()).unwrap()
+    let state = State::in_memory(app.clock.clone());
+    let clock = app.clock.clone();
+    Client::new(parameters, key, clock, Metrics::default(), state).unwrap()
 }
 
 /// An event in today's form.

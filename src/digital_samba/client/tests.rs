@@ -47,7 +47,14 @@ async fn house_with(
     let (clock, time) = Clock::manual(UnixTime::from_seconds(1_800_000_000));
     let metrics = Metrics::default();
     let key = Arc::new(ArcSwap::from_pointee(developer_key(KEY)));
-    let client = Client::new(parameters, Arc::clone(&key), clock, metrics.clone()).unwrap();
+    let client = Client::new(
+        parameters,
+        Arc::clone(&key),
+        clock.clone(),
+        metrics.clone(),
+        State::in_memory(clock),
+    )
+    .unwrap();
     House {
         client,
         server,

@@ -59,7 +59,10 @@ pub mod right {
         SessionsRead,
         SessionsEnd,
         RecordingsRead,
-        PolicyExplain
+        PolicyExplain,
+        DenialsRead,
+        DenialsWrite,
+        DenialsDelete
     );
 }
 
@@ -92,7 +95,8 @@ impl ProvenService {
             return Err(Problem::new(Code::Internal));
         };
         let address = RequestContext::of(request).client_address;
-        state.limits.check_failures(address).map_err(limited)?;
+        let checked = state.limits.check_failures(address).await;
+        checked.map_err(limited)?;
         let live = state.live.load_full();
         let values = request.headers().get_all(header::AUTHORIZATION);
         let values = values.map(HeaderValue::as_bytes);
@@ -100,13 +104,13 @@ impl ProvenService {
             Ok(principal) => principal,
             Err(error) => {
                 if counts_as_failure(&error) {
-                    state.limits.note_failure(address);
+                    state.limits.note_failure(address).await;
                 }
                 return Err(refused(error, state));
             }
         };
         CallNote::begin(request, principal.clone());
-        let (admitted, fields) = state.limits.admit_service(&principal);
+        let (admitted, fields) = state.limits.admit_service(&principal).await;
         if let Some(fields) = fields {
             request.extensions_mut().insert(Rc::new(fields));
         }

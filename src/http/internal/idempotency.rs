@@ -1,6 +1,7 @@
 //! `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): a request that comes twice is
-//! done once, and answered alike. In this process's memory: a request that comes again at another
-//! replica is done again.
+//! done once, and answered alike: at any replica where state is shared, else in this process.
+
+mod elsewhere;
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -15,6 +16,9 @@ use moka::sync::Cache;
 use crate::authn::{ServiceKind, ServicePrincipal};
 use crate::clock::{Clock, Monotonic};
 use crate::http::problem::{Code, Problem};
+use crate::state::State;
+
+use elsewhere::{Elsewhere, Known, Place};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
@@ -48,6 +52,7 @@ struct Kept {
 pub struct IdempotencyKeys {
     kept: Cache<Name, Kept>,
     under_way: Mutex<HashMap<Name, Fingerprint>>,
+    elsewhere: Option<Elsewhere>,
     clock: Clock,
 }
 
@@ -65,7 +70,7 @@ enum Begun<'a> {
 
 impl IdempotencyKeys {
     /// Nothing is known yet.
-    pub fn new(clock: Clock) -> Self {
+    pub fn new(state: &State, clock: Clock) -> Self {
         let weigh = |_: &Name, kept: &Kept| {
             u32::try_from(kept.body.len().saturating_add(ENTRY_BYTES)).unwrap_or(u32::MAX)
         };
@@ -76,6 +81,7 @@ impl IdempotencyKeys {
                 .time_to_live(KEPT_FOR)
                 .build(),
             under_way: Mutex::default(),
+            elsewhere: Elsewhere::of(state, clock.clone()),
             clock,
         }
     }
@@ -97,17 +103,11 @@ impl IdempotencyKeys {
         };
         let name = (service.kind(), Arc::from(service.id()), key);
         match self.begin(name, fingerprint(request, body))? {
-            Begun::Done(body) => {
-                let mut again = answer(body);
-                let said = header::HeaderValue::from_static("true");
-                again.headers_mut().insert(IDEMPOTENT_REPLAYED, said);
-                Ok(again)
-            }
-            Begun::Doing(doing) => {
-                let body = web::Bytes::from(work.await?);
-                doing.keep(body.clone());
-                Ok(answer(body))
-            }
+            Begun::Done(body) => Ok(answer_again(body)),
+            Begun::Doing(doing) => match &self.elsewhere {
+                Some(elsewhere) => doing.once_anywhere(elsewhere, work).await,
+                None => doing.work(work).await.map(answer),
+            },
         }
     }
 
@@ -158,6 +158,36 @@ impl IdempotencyKeys {
 }
 
 impl Doing<'_> {
+    async fn work(
+        &self,
+        work: impl Future<Output = Result<Vec<u8>, Problem>>,
+    ) -> Result<web::Bytes, Problem> {
+        let body = web::Bytes::from(work.await?);
+        self.keep(body.clone());
+        Ok(body)
+    }
+
+    /// Does it unless another replica did.
+    async fn once_anywhere(
+        &self,
+        elsewhere: &Elsewhere,
+        work: impl Future<Output = Result<Vec<u8>, Problem>>,
+    ) -> Result<HttpResponse, Problem> {
+        let place = Place::of(&self.name, self.fingerprint);
+        let _nobody_else = match elsewhere.ask(&place).await? {
+            Known::Done(body) => {
+                self.keep(body.clone());
+                return Ok(answer_again(body));
+            }
+            Known::Nothing(lease) => lease,
+        };
+        let worked = self.work(work).await;
+        if let Ok(body) = &worked {
+            elsewhere.keep(&place, body).await;
+        }
+        worked.map(answer)
+    }
+
     fn keep(&self, body: web::Bytes) {
         let kept = Kept {
             fingerprint: self.fingerprint,
@@ -179,6 +209,13 @@ fn answer(body: web::Bytes) -> HttpResponse {
         .insert_header((header::CONTENT_TYPE, "application/json"))
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .body(body)
+}
+
+fn answer_again(body: web::Bytes) -> HttpResponse {
+    let mut again = answer(body);
+    let said = header::HeaderValue::from_static("true");
+    again.headers_mut().insert(IDEMPOTENT_REPLAYED, said);
+    again
 }
 
 fn key_of(request: &HttpRequest) -> Result<Option<Box<str>>, Problem> {

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::clock::UnixTime;
+use crate::denials::Denied;
 use crate::domain::{BreakoutId, RoleName, RoomBaseUrl, Scope, Subject, TextFault};
 use crate::http::body::{json_or_default, read_body};
 use crate::http::json_text::Json;
@@ -166,12 +167,15 @@ impl From<LinkError> for ItemProblem {
     fn from(error: LinkError) -> Self {
         let (code, member) = match &error {
             LinkError::Refused(GrantRefusal::Scope) => (Code::InsufficientScope, None),
-            LinkError::Refused(GrantRefusal::OtherRoom) => (Code::Forbidden, None),
+            LinkError::Refused(GrantRefusal::OtherRoom) | LinkError::Denied(Denied::Barred) => {
+                (Code::Forbidden, None)
+            }
             LinkError::Refused(GrantRefusal::TooFarAhead) => {
                 (Code::InvalidField, Some("not_before"))
             }
             LinkError::Refused(GrantRefusal::Over | GrantRefusal::TooLong { .. })
             | LinkError::Mint(MintError::Expired) => (Code::InvalidField, Some("expires_at")),
+            LinkError::Denied(Denied::NotKnownYet) => (Code::StateUnavailable, None),
             LinkError::Mint(MintError::RoleNotInRoom { .. }) => (Code::RoleNotInRoom, Some("role")),
             LinkError::Mint(MintError::LinkTooLong { claim }) => (Code::LinkTooLong, Some(*claim)),
             LinkError::Mint(MintError::AnotherRoom | MintError::Signing(_)) => {

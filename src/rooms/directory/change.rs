@@ -137,5 +137,6 @@ impl Directory {
     fn outdate(&self, key: &RoomKey) {
         self.flights.abandon(key);
         self.cache.outdate(key);
+        self.announce(key);
     }
 }

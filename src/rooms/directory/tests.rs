@@ -51,6 +51,7 @@ fn house_with(change: impl FnOnce(&mut Parameters)) -> House {
     let directory = Directory::new(Parts {
         parameters,
         upstream: upstream.clone(),
+        state: State::in_memory(clock.clone()),
         clock,
         metrics: metrics.clone(),
     });

@@ -238,7 +238,7 @@ async fn health_and_readiness_answer_on_both_listeners() {
             (ready.status, ready.json()),
             (
                 200,
-                json!({ "status": "ready", "checks": { "identity_providers": "ok" } })
+                json!({ "status": "ready", "checks": { "identity_providers": "ok", "state": "ok" } })
             )
         );
     }

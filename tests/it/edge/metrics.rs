@@ -9,7 +9,7 @@ use crate::support::scene::OPEN_POLICY;
 use crate::support::{TestApp, until};
 
 /// Every metric and the labels that its series may have.
-const TABLE: [(&str, &str, &[&str]); 17] = [
+const TABLE: [(&str, &str, &[&str]); 20] = [
     ("joins", "counter", &["outcome", "role"]),
     ("mint_seconds", "histogram", &["le"]),
     ("developer_key_age_seconds", "gauge", &[]),
@@ -24,6 +24,9 @@ const TABLE: [(&str, &str, &[&str]); 17] = [
     ("upstream_seconds", "histogram", &["le"]),
     ("upstream_breaker_open", "gauge", &[]),
     ("limited_requests", "counter", &["limit"]),
+    ("state_calls", "counter", &["operation", "outcome"]),
+    ("state_up", "gauge", &[]),
+    ("limits_alone", "counter", &["limit"]),
     ("audit_lines", "counter", &["outcome"]),
     ("http_requests", "counter", &["listener", "route", "status"]),
     ("reloads", "counter", &["outcome"]),
@@ -75,6 +78,9 @@ async fn the_exposition_has_every_metric_and_no_other() {
         .collect();
     // Counted by the writer of the audit log, in its own time.
     told.insert(("audit_lines", "counter"));
+    // Only where replicas share a Redis.
+    told.insert(("state_calls", "counter"));
+    told.insert(("limits_alone", "counter"));
     let expected = TABLE.iter().map(|(name, kind, _)| (*name, *kind)).collect();
     assert_eq!(told, expected);
 }

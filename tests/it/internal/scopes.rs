@@ -4,6 +4,7 @@ use room_broker::http::routes::INTERNAL;
 use serde_json::Value;
 
 use super::{Backend, app_with};
+use crate::docs_page::read_internal_description;
 
 #[tokio::test]
 async fn a_missing_scope_is_named_in_the_problem_and_in_the_challenge() {
@@ -34,7 +35,7 @@ async fn a_room_outside_of_the_keys_patterns_is_closed_whether_or_not_it_is_ther
 }
 
 /// Every route of the listener, and the one scope that opens it.
-const ROUTES: [(&str, &str, &str); 11] = [
+const ROUTES: [(&str, &str, &str); 15] = [
     ("GET", "/v1/rooms", "rooms:read"),
     ("PUT", "/v1/rooms/course-101", "rooms:write"),
     ("GET", "/v1/rooms/course-101", "rooms:read"),
@@ -46,6 +47,10 @@ const ROUTES: [(&str, &str, &str); 11] = [
     ("GET", "/v1/rooms/course-101/recordings", "recordings:read"),
     ("POST", "/v1/rooms/course-101/end-session", "sessions:end"),
     ("POST", "/v1/policy/explain", "policy:explain"),
+    ("GET", "/v1/denials", "denials:read"),
+    ("PUT", "/v1/denials/ban-1", "denials:write"),
+    ("GET", "/v1/denials/ban-1", "denials:read"),
+    ("DELETE", "/v1/denials/ban-1", "denials:delete"),
 ];
 
 #[tokio::test]
@@ -55,6 +60,14 @@ async fn each_route_opens_by_its_own_scope_and_by_no_other() {
         .filter(|(path, ..)| path.starts_with("/v1/"));
     let methods: usize = described.map(|(_, methods, _)| methods.len()).sum();
     assert_eq!(methods, ROUTES.len());
+    let description = read_internal_description();
+    for (method, path, scope) in ROUTES {
+        let path = path.replace("course-101", "{room_key}");
+        let path = path.replace("ban-1", "{denial_id}");
+        let item = description.root().get("paths").get(&path);
+        let told = item.get(&method.to_lowercase()).text("x-scope");
+        assert_eq!(told, scope, "{method} {path} in openapi-internal.yaml");
+    }
     let mut backends: Vec<(&str, Backend)> = Vec::new();
     for scope in ROUTES.map(|(.., scope)| scope) {
         if !backends.iter().any(|(known, _)| *known == scope) {

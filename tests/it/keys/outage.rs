@@ -23,7 +23,7 @@ async fn it_starts_without_the_provider_and_is_ready_when_that_comes_up() {
             (answer.status, answer.json()),
             (
                 503,
-                json!({ "status": "not-ready", "checks": { "identity_providers": "waiting" } })
+                json!({ "status": "not-ready", "checks": { "identity_providers": "waiting", "state": "ok" } })
             )
         );
         let answer = scene

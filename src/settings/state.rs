@@ -1,0 +1,159 @@
+//! `[state]`: what outlives a request, in this process or shared by replicas.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::state::{Parameters, RedisParameters, RedisUrl, RedisUrlFault};
+
+use super::reader::Table;
+
+/// The longest prefix of keys.
+const PREFIX_MAX: usize = 64;
+
+/// Reads the section; `None` if a fault leaves nothing to start with.
+pub(super) fn read(mut table: Table) -> Option<Parameters> {
+    let file = table.optional_text("file").map(PathBuf::from);
+    let has_file = file.is_some();
+    let parameters = read_redis(table.table("redis"), file);
+    if has_file && matches!(parameters, Some(Parameters::Shared(_))) {
+        table.fault("file", "is for one process: leave it out beside redis.url");
+    }
+    table.finish();
+    parameters
+}
+
+/// Shared if there is a URL.
+fn read_redis(mut table: Table, file: Option<PathBuf>) -> Option<Parameters> {
+    let timeout = table.duration(
+        "timeout",
+        Some(Duration::from_millis(100)),
+        Duration::from_millis(1)..=Duration::from_secs(5),
+    );
+    let connect_timeout = table.duration(
+        "connect_timeout",
+        Some(Duration::from_secs(2)),
+        Duration::from_millis(10)..=Duration::from_secs(30),
+    );
+    let prefix = read_prefix(&mut table);
+    let roots = match table.optional_text("ca_file") {
+        Some(path) => Some(table.read_file("ca_file", Path::new(&path))?),
+        None => None,
+    };
+    let given = table.optional_secret("url");
+    let url = match given.map(|url| RedisUrl::parse(&url, roots.as_deref())) {
+        None => None,
+        Some(Ok(url)) => Some(url),
+        Some(Err(fault)) => {
+            let key = match fault {
+                RedisUrlFault::Form => "url",
+                RedisUrlFault::Certificate => "ca_file",
+            };
+            table.fault(key, fault);
+            table.finish();
+            return None;
+        }
+    };
+    table.finish();
+    let (prefix, timeout, connect_timeout) = (prefix?, timeout?, connect_timeout?);
+    Some(match url {
+        None => Parameters::Embedded { file },
+        Some(url) => Parameters::Shared(Box::new(RedisParameters {
+            url,
+            prefix,
+            timeout,
+            connect_timeout,
+        })),
+    })
+}
+
+fn read_prefix(table: &mut Table) -> Option<String> {
+    let prefix = table.text("prefix")?;
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b':');
+    if prefix.is_empty() || prefix.len() > PREFIX_MAX || !prefix.bytes().all(allowed) {
+        // Braces would move keys into other slots of a cluster.
+        table.fault("prefix", "must be 1 to 64 of A-Z a-z 0-9 - _ . :");
+        return None;
+    }
+    Some(prefix)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    use serde_json::{Value, json};
+
+    use crate::settings::findings::Findings;
+
+    use super::*;
+
+    fn read_json(state: &Value) -> (Option<Parameters>, Vec<String>) {
+        let findings: Rc<RefCell<Findings>> = Rc::default();
+        let Value::Object(mut values) = json!({ "state": state }) else {
+            panic!("not a table")
+        };
+        let redis = &mut values["state"]["redis"];
+        if redis.get("prefix").is_none() {
+            redis["prefix"] = "room-broker".into();
+        }
+        let mut root = Table::root(values, Rc::clone(&findings));
+        let parameters = read(root.table("state"));
+        let faults = &findings.borrow().faults;
+        (parameters, faults.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn without_a_url_the_state_is_this_processs_own() {
+        let (parameters, faults) = read_json(&json!({ "redis": { "url": "" } }));
+        assert!(matches!(
+            parameters,
+            Some(Parameters::Embedded { file: None })
+        ));
+        assert_eq!(faults, Vec::<String>::new());
+        let (parameters, _) = read_json(&json!({ "file": "/var/lib/x" , "redis": {} }));
+        assert!(matches!(
+            parameters,
+            Some(Parameters::Embedded { file: Some(_) })
+        ));
+    }
+
+    #[test]
+    fn a_url_is_checked_and_never_repeated() {
+        let url = "rediss://user:canary@redis.acme.com:6380/2";
+        let (parameters, faults) = read_json(&json!({ "redis": { "url": url } }));
+        assert_eq!(faults, Vec::<String>::new());
+        let shown = format!("{:?}", parameters.unwrap());
+        assert!(shown.contains("redis.acme.com") && !shown.contains("canary"));
+        for bad in [
+            "http://canary@x",
+            "redis://canary:@:x",
+            "canary",
+            "rediss://canary@x/#insecure",
+            "redis+unix:///canary",
+        ] {
+            let (parameters, faults) = read_json(&json!({ "redis": { "url": bad } }));
+            assert!(parameters.is_none(), "{bad}");
+            assert_eq!(
+                faults,
+                [
+                    "state.redis.url: must be a URL such as redis://host:6379/0, or rediss:// for TLS"
+                ]
+            );
+        }
+    }
+
+    #[test]
+    fn a_file_beside_redis_and_a_prefix_that_moves_keys_are_faults() {
+        let (_, faults) = read_json(&json!({
+            "file": "x", "redis": { "url": "redis://localhost" }
+        }));
+        assert_eq!(
+            faults,
+            ["state.file: is for one process: leave it out beside redis.url"]
+        );
+        let (parameters, faults) = read_json(&json!({ "redis": { "prefix": "{a}" } }));
+        assert!(parameters.is_none());
+        assert_eq!(faults.len(), 1);
+    }
+}

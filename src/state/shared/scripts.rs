@@ -1,0 +1,165 @@
+//! What Redis does in one step each. Time is Redis's own, so that replicas' clocks do not matter.
+
+use std::sync::LazyLock;
+
+use redis::Script;
+
+/// Every script; what is kept of one is its text and hash.
+pub(super) static SCRIPTS: LazyLock<Scripts> = LazyLock::new(Scripts::new);
+
+pub(super) struct Scripts {
+    pub(super) claim: Script,
+    pub(super) renew: Script,
+    pub(super) release: Script,
+    pub(super) take: Script,
+    pub(super) take_of_window: Script,
+    pub(super) put: Script,
+    pub(super) delete: Script,
+    pub(super) list: Script,
+    pub(super) announce: Script,
+    pub(super) join: Script,
+}
+
+impl Scripts {
+    fn new() -> Self {
+        Self {
+            claim: Script::new(CLAIM),
+            renew: Script::new(RENEW),
+            release: Script::new(RELEASE),
+            take: Script::new(TAKE),
+            take_of_window: Script::new(TAKE_OF_WINDOW),
+            put: Script::new(PUT),
+            delete: Script::new(DELETE),
+            list: Script::new(LIST),
+            announce: Script::new(ANNOUNCE),
+            join: Script::new(JOIN),
+        }
+    }
+}
+
+/// The lease's value is its fence: a counter that is never behind the time, so that fences grow
+/// even over a Redis that was emptied.
+const CLAIM: &str = r"
+if redis.call('EXISTS', KEYS[1]) == 1 then return {0, redis.call('PTTL', KEYS[1])} end
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local fence = tonumber(redis.call('GET', KEYS[2]) or 0) + 1
+if fence < now then fence = now end
+redis.call('SET', KEYS[2], string.format('%.0f', fence))
+redis.call('SET', KEYS[1], string.format('%.0f', fence), 'PX', ARGV[1])
+return {fence, 0}
+";
+
+const RENEW: &str = r"
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('PEXPIRE', KEYS[1], ARGV[2])
+";
+
+const RELEASE: &str = r"
+if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
+";
+
+/// The generic cell rate algorithm over some buckets: a key holds the time at which its bucket is
+/// full again, in microseconds, and expires then. For each bucket: interval, burst, cost. Answers
+/// {0, remaining of the last} or {place of the first that refuses, microseconds to wait}.
+const TAKE: &str = r"
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local full = {}
+local remaining = 0
+for i, key in ipairs(KEYS) do
+  local interval, burst, cost = tonumber(ARGV[3 * i - 2]), tonumber(ARGV[3 * i - 1]), tonumber(ARGV[3 * i])
+  local capacity = interval * burst
+  local at = tonumber(redis.call('GET', key) or now)
+  if at < now then at = now end
+  if at > now + capacity then at = now + capacity end
+  local wanted = at + interval * math.max(cost, 1) - now
+  if wanted > capacity then return {i, wanted - capacity} end
+  full[i] = at + interval * cost
+  remaining = math.floor((capacity - (full[i] - now)) / interval)
+end
+for i, key in ipairs(KEYS) do
+  if tonumber(ARGV[3 * i]) > 0 then
+    redis.call('SET', key, string.format('%.0f', full[i]), 'PX', math.ceil((full[i] - now) / 1000))
+  end
+end
+return {0, remaining}
+";
+
+/// Exactly so many in any window: a list of the moments at which they were taken.
+const TAKE_OF_WINDOW: &str = r"
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local most, window = tonumber(ARGV[1]), tonumber(ARGV[2])
+local oldest = redis.call('LINDEX', KEYS[1], 0)
+while oldest and (tonumber(oldest) <= now - window or tonumber(oldest) > now) do
+  redis.call('LPOP', KEYS[1])
+  oldest = redis.call('LINDEX', KEYS[1], 0)
+end
+local taken = redis.call('LLEN', KEYS[1])
+if taken >= most then
+  local frees = redis.call('LINDEX', KEYS[1], taken - most)
+  return math.max(tonumber(frees) + window - now, 1)
+end
+redis.call('RPUSH', KEYS[1], string.format('%.0f', now))
+redis.call('PEXPIRE', KEYS[1], math.ceil(window / 1000))
+return 0
+";
+
+/// Ids are indexed by when their records end. What may grow comes first: a Redis without memory
+/// refuses that, but not what follows a write. 1: written, 0: one is there, -1: the space is full.
+const PUT: &str = r"
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local there = redis.call('EXISTS', KEYS[1])
+if ARGV[4] == '1' and there == 1 then return 0 end
+local live = redis.call('ZCOUNT', KEYS[2], '(' .. now, '+inf')
+if there == 0 and live >= tonumber(ARGV[5]) then return -1 end
+local ttl = tonumber(ARGV[3])
+if ttl > 0 then
+  redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+  redis.call('ZADD', KEYS[2], now + ttl, ARGV[1])
+else
+  redis.call('SET', KEYS[1], ARGV[2])
+  redis.call('ZADD', KEYS[2], '+inf', ARGV[1])
+end
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
+return 1
+";
+
+const DELETE: &str = r"
+redis.call('ZREM', KEYS[2], ARGV[1])
+return redis.call('DEL', KEYS[1])
+";
+
+const LIST: &str = r"
+local rows = {}
+for _, id in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
+  local text = redis.call('GET', ARGV[1] .. id)
+  if text then rows[#rows + 1] = {id, text} end
+end
+return rows
+";
+
+/// Sequence numbers begin at the time, so that those of a Redis that was emptied leave a gap.
+const ANNOUNCE: &str = r"
+if redis.call('EXISTS', KEYS[1]) == 0 then
+  local time = redis.call('TIME')
+  redis.call('SET', KEYS[1], string.format('%.0f', time[1] * 1000000 + time[2]))
+end
+local sequence = redis.call('INCR', KEYS[1])
+redis.call('PUBLISH', ARGV[1], string.format('%.0f', sequence) .. ' ' .. ARGV[2])
+";
+
+/// Which generation of the data this is (made here if there is none; '' where that cannot be
+/// written), and the last sequence number.
+const JOIN: &str = r"
+local generation = redis.call('GET', KEYS[1])
+if not generation then
+  local time = redis.call('TIME')
+  generation = string.format('%.0f', time[1] * 1000000 + time[2])
+  local set = redis.pcall('SET', KEYS[1], generation)
+  if set.err then generation = '' else redis.call('SET', KEYS[2], generation, 'NX') end
+end
+return {generation, redis.call('GET', KEYS[2]) or '0'}
+";

@@ -1,0 +1,127 @@
+//! A room is created once, however many replicas are asked for it at once.
+
+use std::collections::HashSet;
+
+use reqwest::Method;
+use room_broker::simulator::Moment;
+use room_broker::simulator::identity_provider::User;
+use serde_json::json;
+
+use super::fleet::Fleet;
+use super::redis_server::RedisServer;
+use crate::support::process::{Broker, World};
+use crate::support::{Answer, until};
+
+/// The id of the one room that all have joined.
+async fn one_room(crowd: Vec<tokio::task::JoinHandle<Answer>>) -> String {
+    let mut ids = HashSet::new();
+    let mut creators = 0;
+    for caller in crowd {
+        let answer = caller.await.unwrap();
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let room = &answer.json()["room"];
+        ids.insert(room["id"].as_str().unwrap().to_owned());
+        creators += usize::from(room["created"] == true);
+    }
+    assert!(creators <= 1, "{creators} say that they created it");
+    assert_eq!(ids.len(), 1, "{ids:?}");
+    ids.into_iter().next().unwrap()
+}
+
+#[tokio::test]
+async fn a_thousand_simultaneous_joins_over_three_replicas_create_one_room() {
+    let redis = RedisServer::start().await;
+    let fleet = Fleet::start(3, &redis.url(), "").await;
+    let controls = fleet.upstream.controls();
+    // Every replica has found nothing before one may create.
+    controls.close_gate("create_room", Moment::BeforeEffect);
+    let crowd = fleet.crowd(&fleet.token(User::Ada), "course-101", 1000);
+    until("all replicas have looked", async || {
+        controls.count("get_room").calls >= 3
+    })
+    .await;
+    controls.until_waiting("create_room", 1).await;
+    controls.open_gate("create_room");
+    one_room(crowd).await;
+    assert_eq!(fleet.upstream.creations(), 1);
+    assert_eq!(controls.count("create_room").calls, 1);
+}
+
+#[tokio::test]
+async fn without_redis_names_that_collide_upstream_leave_one_room() {
+    let mut redis = RedisServer::start().await;
+    let fleet = Fleet::start(3, &redis.url(), "").await;
+    redis.kill();
+    let controls = fleet.upstream.controls();
+    controls.close_gate("create_room", Moment::BeforeEffect);
+    let crowd = fleet.crowd(&fleet.token(User::Ada), "course-101", 300);
+    controls.until_waiting("create_room", 3).await;
+    controls.open_gate("create_room");
+    one_room(crowd).await;
+    assert_eq!(fleet.upstream.creations(), 1);
+}
+
+#[tokio::test]
+async fn another_replica_takes_over_from_one_that_is_killed_while_it_creates() {
+    let redis = RedisServer::start().await;
+    let world = World::new();
+    let shared = format!("\n[state.redis]\nurl = \"{}\"\n", redis.url());
+    let config = world.write("config.toml", &(world.configuration() + &shared));
+    let doomed = Broker::serve(&world, &config).await;
+    let heirs = [
+        Broker::serve(&world, &config).await,
+        Broker::serve(&world, &config).await,
+    ];
+    let controls = world.upstream.controls();
+    controls.close_gate("create_room", Moment::BeforeEffect);
+    let token = world.token(User::Ada);
+    let ask = |broker: &Broker| {
+        let request = world.http.post(broker.join_url("course-101"));
+        let request = request.bearer_auth(&token);
+        tokio::spawn(async move { request.send().await })
+    };
+    let lost = ask(&doomed);
+    controls.until_waiting("create_room", 1).await;
+    let crowd: Vec<_> = (0..100).map(|number| ask(&heirs[number % 2])).collect();
+    until("the others have looked", async || {
+        controls.count("get_room").calls == 3
+    })
+    .await;
+    assert_eq!(controls.count("create_room").calls, 1, "the others wait");
+    doomed.signal("KILL");
+    assert!(lost.await.unwrap().is_err());
+    controls.until_waiting("create_room", 1).await;
+    until("another one creates", async || {
+        controls.count("create_room").calls == 2
+    })
+    .await;
+    controls.open_gate("create_room");
+    let answers = crowd
+        .into_iter()
+        .map(|sent| tokio::spawn(async move { Answer::of(sent.await.unwrap().unwrap()).await }));
+    one_room(answers.collect()).await;
+    assert_eq!(world.upstream.creations(), 1);
+}
+
+#[tokio::test]
+async fn what_one_replica_changes_the_others_read_again() {
+    let redis = RedisServer::start().await;
+    let fleet = Fleet::start(2, &redis.url(), "").await;
+    let token = fleet.token(User::Ada);
+    assert_eq!(fleet.join(0, &token, "course-101").await.status, 200);
+    assert_eq!(fleet.join(1, &token, "course-101").await.status, 200);
+    let reads = || fleet.upstream.controls().count("get_room").calls;
+    let before = reads();
+    assert_eq!(fleet.join(1, &token, "course-101").await.status, 200);
+    assert_eq!(reads(), before, "it is remembered");
+
+    let body = json!({ "settings": { "max_participants": 9 } });
+    let changed = fleet.call(0, Method::PATCH, "/v1/rooms/course-101", &body);
+    assert_eq!(changed.await.status, 200);
+    let before = reads();
+    until("the other replica reads it again", async || {
+        assert_eq!(fleet.join(1, &token, "course-101").await.status, 200);
+        reads() > before
+    })
+    .await;
+}
