@@ -150,32 +150,25 @@ impl Parts {
         );
         let live = reload::build_live(settings, &clock, &metrics, None)?;
         let live = Arc::new(ArcSwap::from_pointee(live));
-        let occupancy = occupancy(settings, &client, &clock, &metrics);
-        let effects = Effects::new(
-            directory.clone(),
-            occupancy.clone(),
-            state.clone(),
-            &clock,
-            metrics.clone(),
-        );
-        let follower = Follower::start(&state, directory.clone(), denials.clone(), effects.clone());
+        let effects = effects(settings, &client, &directory, &state, (&clock, &metrics));
+        let follower = Follower::start(&state, &directory, &denials, &effects);
         let broker = Arc::new(Broker {
             directory,
-            occupancy,
+            occupancy: effects.occupancy().clone(),
             denials: denials.clone(),
             minter,
             audit: AuditLog::start(settings.audit.clone(), &metrics, clock.clone())?,
             metrics: metrics.clone(),
             clock: clock.clone(),
         });
-        let (public, internal) = Handlers {
+        let handlers = Handlers {
             settings,
             broker: &broker,
             client: &client,
             live: &live,
             state: &state,
-        }
-        .states(effects);
+        };
+        let (public, internal) = handlers.states(effects);
         let health = Arc::new(Health::new(
             Arc::clone(&live),
             denials,
@@ -183,7 +176,6 @@ impl Parts {
             clock.clone(),
             metrics.clone(),
         ));
-        let origins = Arc::new(ArcSwap::from_pointee(settings.public.origins.clone()));
         Ok(Self {
             broker,
             live,
@@ -191,7 +183,7 @@ impl Parts {
             client,
             public,
             internal,
-            origins,
+            origins: Arc::new(ArcSwap::from_pointee(settings.public.origins.clone())),
             health,
             metrics,
             clock,
@@ -201,19 +193,21 @@ impl Parts {
     }
 }
 
-fn occupancy(
+/// What changes when something happens upstream.
+fn effects(
     settings: &Settings,
     client: &Arc<Client>,
-    clock: &Clock,
-    metrics: &Metrics,
-) -> Occupancy {
+    directory: &Directory,
+    state: &State,
+    (clock, metrics): (&Clock, &Metrics),
+) -> Effects {
     let Webhooks {
         endpoint,
         reread_after,
         rereads_per_minute,
         ..
     } = &settings.webhooks;
-    Occupancy::new(occupancy::Parts {
+    let occupancy = Occupancy::new(occupancy::Parts {
         parameters: occupancy::Parameters {
             rooms_max: settings.rooms.parameters.cache_size,
             reread_after: *reread_after,
@@ -223,7 +217,14 @@ fn occupancy(
         upstream: Arc::<Client>::clone(client),
         clock: clock.clone(),
         metrics: metrics.clone(),
-    })
+    });
+    Effects::new(
+        directory.clone(),
+        occupancy,
+        state.clone(),
+        clock,
+        metrics.clone(),
+    )
 }
 
 /// What the handlers of the public and of the internal listener are given.

@@ -14,10 +14,12 @@ pub(super) struct Follower(AbortHandle);
 impl Follower {
     pub(super) fn start(
         state: &State,
-        directory: Directory,
-        denials: Denials,
-        effects: Effects,
+        directory: &Directory,
+        denials: &Denials,
+        effects: &Effects,
     ) -> Self {
+        let (directory, denials) = (directory.clone(), denials.clone());
+        let effects = effects.clone();
         let mut notices = state.listen();
         let following = tokio::spawn(async move {
             if !denials.are_known() {

@@ -16,8 +16,7 @@ const PAUSE_FIRST: Duration = Duration::from_secs(2);
 
 /// Registers until it is done, or gives up.
 pub(super) async fn register(client: Arc<Client>, endpoint: Arc<Endpoint>, state: State) {
-    // One replica is enough. Where that cannot be told, done twice is done once.
-    if let Ok(Claim::Others { .. }) = state.claim("webhooks sync", TURN).await {
+    if is_anothers_turn(&state).await {
         return;
     }
     let mut pause = PAUSE_FIRST;
@@ -37,4 +36,16 @@ pub(super) async fn register(client: Arc<Client>, endpoint: Arc<Endpoint>, state
         pause = pause.saturating_mul(2);
     }
     tracing::error!("our webhook is not registered upstream: run `room-broker webhooks sync`");
+}
+
+/// One replica is enough. Where that cannot be told, each of them sees to it that there is one.
+async fn is_anothers_turn(state: &State) -> bool {
+    for _try in 1..=TRIES_MAX {
+        match state.claim("webhooks sync", TURN).await {
+            Ok(Claim::Others { .. }) => return true,
+            Ok(Claim::Mine(_until_it_ends)) => return false,
+            Err(_not_yet) => tokio::time::sleep(PAUSE_FIRST).await,
+        }
+    }
+    false
 }

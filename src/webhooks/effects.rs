@@ -112,6 +112,11 @@ impl Effects {
         }
     }
 
+    /// How many are in which room.
+    pub fn occupancy(&self) -> &Occupancy {
+        &self.occupancy
+    }
+
     /// Carries out what an event means, as of this time.
     pub(super) fn apply(&self, event: Event, delivery: &Delivery, at: UnixTime) {
         let doubtful = event.doubtful();

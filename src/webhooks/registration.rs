@@ -93,28 +93,23 @@ impl Endpoint {
 /// # Errors
 /// [`SyncError`]; done again, it goes on where it stopped.
 pub async fn sync(client: &Client, endpoint: &Endpoint) -> Result<Vec<Step>, SyncError> {
-    let mut ours = ours(client, endpoint).await?;
-    // The one that is right already, or else the oldest, stays.
-    ours.sort_by_key(|webhook| webhook.endpoint.expose_secret() != endpoint.url().expose_secret());
-    let mut ours = ours.into_iter();
     let mut steps = Vec::new();
     let spec = endpoint.spec();
-    match ours.next() {
-        None => steps.push(Step::Created(client.create_webhook(&spec).await?)),
-        Some(listed) => {
-            // A list leaves the events out.
-            let step = match client.webhook(listed.id).await? {
-                Some(webhook) if endpoint.is_known_to_be(&webhook) => Step::Kept(webhook.id),
-                Some(webhook) => {
-                    client.update_webhook(webhook.id, &spec).await?;
-                    Step::Updated(webhook.id)
-                }
-                None => Step::Created(client.create_webhook(&spec).await?),
-            };
-            steps.push(step);
+    let kept = match ours(client, endpoint).await?.first() {
+        // A list leaves the events out.
+        Some(listed) => client.webhook(listed.id).await?,
+        None => None,
+    };
+    match kept {
+        Some(webhook) if endpoint.is_known_to_be(&webhook) => steps.push(Step::Kept(webhook.id)),
+        Some(webhook) => {
+            client.update_webhook(webhook.id, &spec).await?;
+            steps.push(Step::Updated(webhook.id));
         }
+        None => steps.push(Step::Created(client.create_webhook(&spec).await?)),
     }
-    for surplus in ours {
+    // Looked for again: another replica may have done the same meanwhile. Both keep the same one.
+    for surplus in ours(client, endpoint).await?.iter().skip(1) {
         client.delete_webhook(surplus.id).await?;
         steps.push(Step::Removed(surplus.id));
     }
@@ -134,8 +129,15 @@ pub async fn remove(client: &Client, endpoint: &Endpoint) -> Result<Vec<Step>, S
     Ok(steps)
 }
 
+/// Ours, the one to be kept first: that of today's endpoint, or else any, as long as it is the same
+/// for everybody.
 async fn ours(client: &Client, endpoint: &Endpoint) -> Result<Vec<Webhook>, SyncError> {
     let mut webhooks = client.webhooks().await?;
     webhooks.retain(|webhook| endpoint.is_ours(webhook));
+    let url = endpoint.url();
+    webhooks.sort_by_key(|webhook| {
+        let is_former = webhook.endpoint.expose_secret() != url.expose_secret();
+        (is_former, *webhook.id.as_uuid())
+    });
     Ok(webhooks)
 }

@@ -92,5 +92,6 @@ async fn of_replicas_that_start_together_one_registers() {
         controls.count("create_webhook").done == 1
     })
     .await;
-    assert_eq!(controls.count("list_webhooks").calls, 1);
+    assert_eq!(controls.count("create_webhook").calls, 1);
+    assert_eq!(controls.count("delete_webhook").calls, 0);
 }
