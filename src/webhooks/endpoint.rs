@@ -213,9 +213,9 @@ mod tests {
                 "{text}"
             );
         }
-        let long = format!("https://{}.acme.com", "r".repeat(28));
+        let long = format!("https://{}.acme.com", "r".repeat(27));
         assert!(endpoint(&long, HEX).is_ok());
-        let longer = format!("https://{}.acme.com", "r".repeat(30));
+        let longer = format!("https://{}.acme.com", "r".repeat(29));
         assert_eq!(
             endpoint(&longer, HEX).err(),
             Some(EndpointFault::TooLong { by: 2 })

@@ -9,7 +9,7 @@ use crate::support::scene::OPEN_POLICY;
 use crate::support::{TestApp, until};
 
 /// Every metric and the labels that its series may have.
-const TABLE: [(&str, &str, &[&str]); 20] = [
+const TABLE: [(&str, &str, &[&str]); 25] = [
     ("joins", "counter", &["outcome", "role"]),
     ("mint_seconds", "histogram", &["le"]),
     ("developer_key_age_seconds", "gauge", &[]),
@@ -23,6 +23,11 @@ const TABLE: [(&str, &str, &[&str]); 20] = [
     ("upstream_calls", "counter", &["operation", "status"]),
     ("upstream_seconds", "histogram", &["le"]),
     ("upstream_breaker_open", "gauge", &[]),
+    ("webhook_deliveries", "counter", &["event", "outcome"]),
+    ("webhook_age_seconds", "histogram", &["le"]),
+    ("webhook_effects", "counter", &["outcome"]),
+    ("occupancy_readings", "counter", &["outcome"]),
+    ("capacity_checks", "counter", &["outcome"]),
     ("limited_requests", "counter", &["limit"]),
     ("state_calls", "counter", &["operation", "outcome"]),
     ("state_up", "gauge", &[]),
@@ -49,12 +54,16 @@ introspection = { url = "{issuer}/introspect", client_id = "broker", client_secr
 #[tokio::test]
 async fn the_exposition_has_every_metric_and_no_other() {
     let app = TestApp::spawn_with(|setup| {
-        setup.config(EVENTFUL);
+        let section = crate::webhooks::section("http://127.0.0.1:1", "");
+        setup.config(EVENTFUL).config(&section);
     })
     .await;
     let token = app.token(User::Ada);
-    assert_eq!(app.join(&token, "course-101").await.status, 200);
+    let joined = app.join(&token, "course-101").await.json();
     assert_eq!(app.join(&token, "course-101").await.status, 429);
+    let room = joined["room"]["id"].as_str().unwrap();
+    let locked = crate::webhooks::today("room_locked", room, &serde_json::json!({}));
+    assert_eq!(app.tell(&locked).await.status, 204);
     let opaque = app.provider.opaque_token(User::Ben);
     assert_eq!(app.join(&opaque, "course-101").await.status, 200);
     assert_eq!(app.join("unknown", "course-101").await.status, 401);
@@ -81,6 +90,9 @@ async fn the_exposition_has_every_metric_and_no_other() {
     // Only where replicas share a Redis.
     told.insert(("state_calls", "counter"));
     told.insert(("limits_alone", "counter"));
+    // Only where a rule has a capacity or shows who is in.
+    told.insert(("occupancy_readings", "counter"));
+    told.insert(("capacity_checks", "counter"));
     let expected = TABLE.iter().map(|(name, kind, _)| (*name, *kind)).collect();
     assert_eq!(told, expected);
 }

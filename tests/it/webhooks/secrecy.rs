@@ -10,7 +10,7 @@ async fn neither_answers_nor_metrics_nor_debug_output_hold_the_segment_or_the_se
     let mut told = Vec::new();
     let bodies = [
         json!({}),
-        json!({ "event": "x" }),
+        json!({ "event": "invented" }),
         today("room_locked", "?", &json!({})),
     ];
     for body in &bodies {
@@ -21,7 +21,9 @@ async fn neither_answers_nor_metrics_nor_debug_output_hold_the_segment_or_the_se
     let get = app.http.get(app.endpoint()).bearer_auth(SECRET);
     told.push(format!("{:?}", app.answer(get).await));
     let metrics = app.http.get(format!("{}/metrics", app.ops));
-    told.push(app.answer(metrics).await.text);
+    let metrics = app.answer(metrics).await.text;
+    assert!(!metrics.contains("invented"), "{metrics}");
+    told.push(metrics);
     told.push(format!("{:?}", super::moved(&app)));
     told.push(format!("{:?}", app.running));
     for text in told {
