@@ -1,6 +1,7 @@
 //! Wiring: settings in, bound listeners out; run, reload, drain.
 
 mod follow;
+mod registration;
 mod reload;
 mod servers;
 mod signals;
@@ -24,11 +25,13 @@ use crate::http::{Health, InternalState, Limits, PublicState};
 use crate::http_client::HttpClientError;
 use crate::join::{Broker, Live};
 use crate::metrics::Metrics;
+use crate::occupancy::{self, Occupancy};
 use crate::rooms::{self, Directory, SettingsCatalogue};
-use crate::settings::Settings;
+use crate::settings::{Settings, Webhooks};
 use crate::state::{FileFault, State};
 use crate::token::Minter;
 use crate::trace_context::Sampler;
+use crate::webhooks::{Effects, Endpoint, Receiver};
 
 use follow::Follower;
 pub use reload::{ReloadError, Reloader};
@@ -78,6 +81,7 @@ pub struct App {
     addresses: servers::Addresses,
     parts: Parts,
     listeners: servers::Listeners,
+    registers: Option<Arc<Endpoint>>,
 }
 
 /// What the listeners share and a reload replaces parts of.
@@ -93,6 +97,7 @@ pub(crate) struct Parts {
     pub(crate) health: Arc<Health>,
     pub(crate) metrics: Metrics,
     pub(crate) clock: Clock,
+    state: State,
     _follower: Arc<Follower>,
 }
 
@@ -108,6 +113,7 @@ pub struct Running {
     parts: Parts,
     handles: [ServerHandle; 3],
     servers: tokio::task::JoinHandle<std::io::Result<()>>,
+    settling: tokio::task::JoinHandle<()>,
 }
 
 impl Parts {
@@ -147,9 +153,11 @@ impl Parts {
         );
         let live = reload::build_live(settings, &clock, &metrics, None)?;
         let live = Arc::new(ArcSwap::from_pointee(live));
-        let follower = Follower::start(&state, directory.clone(), denials.clone());
+        let effects = effects(settings, &client, &directory, &state, (&clock, &metrics));
+        let follower = Follower::start(&state, &directory, &denials, &effects);
         let broker = Arc::new(Broker {
             directory,
+            occupancy: effects.occupancy().clone(),
             denials: denials.clone(),
             minter,
             audit: AuditLog::start(settings.audit.clone(), &metrics, clock.clone())?,
@@ -162,15 +170,22 @@ impl Parts {
             Arc::clone(&broker),
             Arc::clone(&live),
         )?;
-        let (public, internal) = states(settings, &broker, &live, (&client, gateway), &state);
+        let handlers = Handlers {
+            settings,
+            broker: &broker,
+            client: &client,
+            gateway: Arc::new(gateway),
+            live: &live,
+            state: &state,
+        };
+        let (public, internal) = handlers.states(effects);
         let health = Arc::new(Health::new(
             Arc::clone(&live),
             denials,
-            state,
+            state.clone(),
             clock.clone(),
             metrics.clone(),
         ));
-        let origins = Arc::new(ArcSwap::from_pointee(settings.public.origins.clone()));
         Ok(Self {
             broker,
             live,
@@ -178,53 +193,102 @@ impl Parts {
             client,
             public,
             internal,
-            origins,
+            origins: Arc::new(ArcSwap::from_pointee(settings.public.origins.clone())),
             health,
             metrics,
             clock,
+            state,
             _follower: Arc::new(follower),
         })
     }
 }
 
-/// What the handlers of the public and of the internal listener share, each with limits of its own.
-fn states(
+/// What changes when something happens upstream.
+fn effects(
     settings: &Settings,
-    broker: &Arc<Broker>,
-    live: &Arc<ArcSwap<Live>>,
-    upstream: (&Arc<Client>, Gateway),
+    client: &Arc<Client>,
+    directory: &Directory,
     state: &State,
-) -> (Arc<PublicState>, Arc<InternalState>) {
-    let limits = |listener| {
-        Limits::new(
-            listener,
-            settings.limits,
+    (clock, metrics): (&Clock, &Metrics),
+) -> Effects {
+    let Webhooks {
+        endpoint,
+        reread_after,
+        rereads_per_minute,
+        ..
+    } = &settings.webhooks;
+    let occupancy = Occupancy::new(occupancy::Parts {
+        parameters: occupancy::Parameters {
+            rooms_max: settings.rooms.parameters.cache_size,
+            reread_after: *reread_after,
+            rereads_per_minute: *rereads_per_minute,
+            is_told: endpoint.is_some(),
+        },
+        upstream: Arc::<Client>::clone(client),
+        clock: clock.clone(),
+        metrics: metrics.clone(),
+    });
+    Effects::new(
+        directory.clone(),
+        occupancy,
+        state.clone(),
+        clock,
+        metrics.clone(),
+    )
+}
+
+/// What the handlers of the public and of the internal listener are given.
+struct Handlers<'a> {
+    settings: &'a Settings,
+    broker: &'a Arc<Broker>,
+    client: &'a Arc<Client>,
+    gateway: Arc<Gateway>,
+    live: &'a Arc<ArcSwap<Live>>,
+    state: &'a State,
+}
+
+impl Handlers<'_> {
+    /// What they share, each listener with limits of its own.
+    fn states(self, effects: Effects) -> (Arc<PublicState>, Arc<InternalState>) {
+        let Self {
+            settings,
+            broker,
+            client,
+            gateway,
+            live,
             state,
-            &broker.clock,
-            broker.metrics.clone(),
-        )
-    };
-    let (client, gateway) = upstream;
-    let reads = |bytes| settings.http.body_limits(bytes);
-    let public = Arc::new(PublicState {
-        broker: Arc::clone(broker),
-        live: Arc::clone(live),
-        limits: limits("public"),
-        room_base_url: settings.digital_samba.rooms_url.clone(),
-        parameters: reads(settings.public.body_bytes_max),
-    });
-    let internal = Arc::new(InternalState {
-        broker: Arc::clone(broker),
-        gateway: Arc::new(gateway),
-        client: Arc::clone(client),
-        catalogue: SettingsCatalogue::built_in(),
-        idempotency: IdempotencyKeys::new(state, broker.clock.clone()),
-        live: Arc::clone(live),
-        limits: limits("internal"),
-        room_base_url: settings.digital_samba.rooms_url.clone(),
-        parameters: reads(settings.internal.body_bytes_max),
-    });
-    (public, internal)
+        } = self;
+        let (clock, metrics) = (&broker.clock, &broker.metrics);
+        let webhooks = Arc::new(Receiver::new(
+            settings.webhooks.endpoint.clone(),
+            effects,
+            clock.clone(),
+            metrics.clone(),
+        ));
+        let limits =
+            |listener| Limits::new(listener, settings.limits, state, clock, metrics.clone());
+        let reads = |bytes| settings.http.body_limits(bytes);
+        let public = Arc::new(PublicState {
+            broker: Arc::clone(broker),
+            live: Arc::clone(live),
+            webhooks,
+            limits: limits("public"),
+            room_base_url: settings.digital_samba.rooms_url.clone(),
+            parameters: reads(settings.public.body_bytes_max),
+        });
+        let internal = Arc::new(InternalState {
+            broker: Arc::clone(broker),
+            gateway,
+            client: Arc::clone(client),
+            catalogue: SettingsCatalogue::built_in(),
+            idempotency: IdempotencyKeys::new(state, clock.clone()),
+            live: Arc::clone(live),
+            limits: limits("internal"),
+            room_base_url: settings.digital_samba.rooms_url.clone(),
+            parameters: reads(settings.internal.body_bytes_max),
+        });
+        (public, internal)
+    }
 }
 
 impl App {
@@ -239,6 +303,11 @@ impl App {
             addresses: listeners.addresses,
             parts,
             listeners,
+            registers: settings
+                .webhooks
+                .endpoint
+                .clone()
+                .filter(|_endpoint| settings.webhooks.sync_at_start),
         })
     }
 
@@ -249,6 +318,19 @@ impl App {
     /// When a bound listener cannot be used.
     pub fn start(self) -> std::io::Result<Running> {
         reload::warm_up(&self.parts.live.load());
+        if let Some(endpoint) = self.registers {
+            let client = Arc::clone(&self.parts.client);
+            let state = self.parts.state.clone();
+            tokio::spawn(registration::register(client, endpoint, state));
+        }
+        let settling = tokio::spawn(
+            self.parts
+                .public
+                .webhooks
+                .effects()
+                .clone()
+                .settle_for_ever(),
+        );
         let servers = self.listeners.into_servers()?;
         let handles = servers.each_ref().map(Server::handle);
         let servers = tokio::spawn(serve_all(servers));
@@ -264,6 +346,7 @@ impl App {
             parts: self.parts,
             handles,
             servers,
+            settling,
         })
     }
 }
@@ -294,6 +377,7 @@ impl Running {
         // At once, since both have one time limit; then ops, so that whoever watches sees the end.
         tokio::join!(public.stop(true), internal.stop(true));
         ops.stop(true).await;
+        self.settling.abort();
         let served = (&mut self.servers).await.map_err(std::io::Error::other);
         self.flush_audit_log();
         served?

@@ -12,6 +12,7 @@ mod report;
 mod serve;
 #[cfg(feature = "simulator")]
 mod simulate;
+mod webhooks;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -52,6 +53,9 @@ enum Command {
     Mint(mint::MintArguments),
     /// Ask upstream and the identity providers whether the configuration is true
     Doctor(doctor::DoctorArguments),
+    /// Look after our webhook upstream
+    #[command(subcommand)]
+    Webhooks(webhooks::WebhooksCommand),
     /// Ask the running service whether it is alive; for containers
     Healthcheck(healthcheck::HealthcheckArguments),
     /// Make an API key for a product backend, or hash one for the configuration
@@ -110,6 +114,7 @@ pub fn main() -> ExitCode {
         Command::Policy(PolicyCommand::Explain(arguments)) => explain::run(&arguments),
         Command::Mint(arguments) => mint::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
+        Command::Webhooks(command) => webhooks::run(&command),
         Command::Healthcheck(arguments) => healthcheck::run(&arguments),
         Command::HashApiKey(arguments) => api_key::run(&arguments),
         Command::Completions { shell } => {

@@ -16,6 +16,7 @@ mod room_facts;
 pub mod secrets;
 #[cfg(test)]
 mod testing;
+mod webhooks;
 mod wire;
 
 pub use api_url::ApiUrl;
@@ -31,3 +32,4 @@ pub use records::{
     ListedRoom, LiveParticipant, LiveRoom, Moment, Page, Paging, Recording, Session,
 };
 pub use room_facts::RoomFacts;
+pub use webhooks::{Webhook, WebhookSpec};

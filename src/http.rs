@@ -19,6 +19,7 @@ mod rooms;
 pub mod routes;
 mod state;
 mod unread_body;
+mod webhooks;
 
 pub use client_address::{ForwardingField, TrustedProxies};
 pub use edge::{Edge, Listener};

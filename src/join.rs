@@ -11,6 +11,7 @@ use crate::clock::Clock;
 use crate::denials::{Denials, Denied};
 use crate::domain::{AvatarUrl, BreakoutId, DisplayName, Initials, RequestId, RoleName, RoomKey};
 use crate::metrics::{Join as JoinLabels, Metrics};
+use crate::occupancy::{Occupancy, RoomFull};
 use crate::policy::{Admission, FieldSource, Policy, Refusal};
 use crate::rooms::{Directory, Found, ResolveError, Room, Templates};
 use crate::token::{MintError, Minter, ParticipantDetails, RoomToken};
@@ -65,6 +66,9 @@ pub enum JoinError {
     /// There is no such room, or not for this caller.
     #[error(transparent)]
     Room(#[from] ResolveError),
+    /// As many are in the room as the deciding rule lets in.
+    #[error(transparent)]
+    Full(#[from] RoomFull),
     /// No token can be made.
     #[error(transparent)]
     Mint(#[from] MintError),
@@ -83,6 +87,7 @@ impl JoinError {
                 ResolveError::BelongsToAnother | ResolveError::Unclaimed | ResolveError::NotPrivate,
             ) => "room-conflict",
             Self::Room(ResolveError::Busy | ResolveError::Upstream(_)) => "room-unavailable",
+            Self::Full(_) => "room-full",
             Self::Mint(_) => "not-minted",
         }
     }
@@ -95,6 +100,8 @@ pub struct Prospect {
     pub admission: Admission,
     /// The room, if it exists.
     pub room: Option<Arc<Room>>,
+    /// How many are in it, where the rule shows that and it is known.
+    pub live_count: Option<usize>,
 }
 
 /// What one configuration decides with: replaced as a whole at a reload, and taken once for each
@@ -126,6 +133,8 @@ pub struct Asker {
 pub struct Broker {
     /// Room keys to rooms.
     pub directory: Directory,
+    /// How many are in which room.
+    pub occupancy: Occupancy,
     /// Who is barred from where.
     pub denials: Denials,
     /// Signs.
@@ -188,6 +197,10 @@ impl Broker {
             let may_create = admission.may_create();
             Box::pin(self.directory.resolve(room_key, may_create, templates)).await?
         };
+        if let Some(capacity) = admission.capacity() {
+            let user = admission.principal().user_id();
+            Box::pin(self.occupancy.take_seat(room.id(), user, capacity)).await?;
+        }
         let token = self.minter.mint(&admission, &room, &details, now)?;
         Ok(Joined {
             admission,
@@ -216,7 +229,15 @@ impl Broker {
         if room.is_none() && !admission.may_create() {
             return Err(ResolveError::NotFound.into());
         }
-        Ok(Prospect { admission, room })
+        let live_count = match &room {
+            Some(room) if admission.show_live() => Box::pin(self.occupancy.count(room.id())).await,
+            Some(_) | None => None,
+        };
+        Ok(Prospect {
+            admission,
+            room,
+            live_count,
+        })
     }
 
     fn note_minted(&self, joined: &Joined, request_id: RequestId) {
@@ -242,6 +263,7 @@ impl Broker {
             JoinError::FieldNotChosen { .. }
             | JoinError::Denied(_)
             | JoinError::Room(_)
+            | JoinError::Full(_)
             | JoinError::Mint(_) => None,
         };
         self.audit.refused(&RefusalRecord {

@@ -28,9 +28,9 @@
 //! | 2 | [`state`] | what must outlive a request or be one for all replicas: in process, or Redis |
 //! | 3 | [`authn`] | credential in, principal out |
 //! | 4 | [`policy`] | may this principal enter this room, as what? pure |
-//! | 5 | [`rooms`], [`denials`], [`audit`] | room key in, room out, found or created once; who is barred from where; one line for each mint |
+//! | 5 | [`rooms`], [`occupancy`], [`denials`], [`audit`] | room key in, room out, found or created once; how many are in it; who is barred from where; one line for each mint |
 //! | 6 | [`token`], [`digital_samba`] | the only signature of a room token; the upstream client |
-//! | 7 | [`join`], [`gateway`] | the use cases, readable on one screen |
+//! | 7 | [`join`], [`gateway`], [`webhooks`] | the use cases, each readable on one screen; what happens upstream becomes doubt here |
 //! | 8 | [`http`] | thin handlers; `http::problem` alone turns failures into statuses |
 //! | 9 | [`telemetry`] | logs and traces |
 //! | 10 | [`settings`] | files and environment in, each component's own parameters out |
@@ -68,6 +68,7 @@ pub mod http;
 pub mod http_client;
 pub mod join;
 pub mod metrics;
+pub mod occupancy;
 pub mod policy;
 pub mod rate_limit;
 pub mod rooms;
@@ -78,3 +79,4 @@ pub mod state;
 pub mod telemetry;
 pub mod token;
 pub mod trace_context;
+pub mod webhooks;

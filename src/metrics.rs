@@ -50,6 +50,10 @@ label! {
     Issuer { issuer: String }
 }
 label! {
+    /// A webhook delivery: the event by our name of it (`unknown`, or `none` where it was not read), and what came of it.
+    WebhookDelivery { event: &'static str, outcome: &'static str }
+}
+label! {
     /// One named limit.
     Limit { limit: &'static str }
 }
@@ -93,6 +97,16 @@ pub struct Metrics {
     pub upstream_seconds: Histogram,
     /// 1 while the circuit breaker is open.
     pub upstream_breaker_open: Gauge,
+    /// Webhook deliveries: `accepted`, `repeated`, `ignored`, `unauthorized`, `malformed`.
+    pub webhook_deliveries: Family<WebhookDelivery, Counter>,
+    /// Age of an event when it arrives, in seconds.
+    pub webhook_age_seconds: Histogram,
+    /// What webhooks changed: `room`, `all-rooms`, `occupants`, `deferred`.
+    pub webhook_effects: Family<Outcome, Counter>,
+    /// Readings of who is in a room: `read`, `failed`, `limited`, `timeout`.
+    pub occupancy_readings: Family<Outcome, Counter>,
+    /// Checks of a rule's capacity: `free`, `full`, `unknown`.
+    pub capacity_checks: Family<Outcome, Counter>,
     /// Requests refused by a limit.
     pub limited: Family<Limit, Counter>,
     /// Calls of the shared state by operation and outcome.
@@ -126,6 +140,11 @@ impl Default for Metrics {
             gateway_calls: Family::default(),
             upstream_seconds: Histogram::new(exponential_buckets(1e-3, 2.0, 14)),
             upstream_breaker_open: Gauge::default(),
+            webhook_deliveries: Family::default(),
+            webhook_age_seconds: Histogram::new(exponential_buckets(0.125, 2.0, 16)),
+            webhook_effects: Family::default(),
+            occupancy_readings: Family::default(),
+            capacity_checks: Family::default(),
             limited: Family::default(),
             state_calls: Family::default(),
             state_up: Gauge::default(),
@@ -191,7 +210,37 @@ impl Metrics {
             self.introspections.clone(),
         );
         self.register_edge(&mut r);
+        self.register_webhooks(&mut r);
         Arc::new(r)
+    }
+
+    fn register_webhooks(&self, r: &mut Registry) {
+        r.register(
+            "webhook_deliveries",
+            "Webhook deliveries by event and outcome",
+            self.webhook_deliveries.clone(),
+        );
+        r.register_with_unit(
+            "webhook_age",
+            "Age of an event when it arrives",
+            Unit::Seconds,
+            self.webhook_age_seconds.clone(),
+        );
+        r.register(
+            "webhook_effects",
+            "What webhooks changed",
+            self.webhook_effects.clone(),
+        );
+        r.register(
+            "occupancy_readings",
+            "Readings of who is in a room",
+            self.occupancy_readings.clone(),
+        );
+        r.register(
+            "capacity_checks",
+            "Checks of a rule's capacity",
+            self.capacity_checks.clone(),
+        );
     }
 
     fn register_edge(&self, r: &mut Registry) {

@@ -15,6 +15,7 @@ mod rooms;
 mod secrets;
 mod state;
 mod telemetry;
+mod webhooks;
 
 use std::cell::RefCell;
 use std::path::PathBuf;
@@ -35,6 +36,7 @@ pub use internal::Internal;
 pub use listeners::{Http, Ops, Public};
 use reader::Table;
 pub use rooms::Rooms;
+pub use webhooks::Webhooks;
 
 /// Every key with its default, as it stands in the repository.
 pub const DEFAULTS: &str = include_str!("../config/default.toml");
@@ -63,6 +65,8 @@ pub struct Settings {
     pub http: Http,
     /// `[gateway]`.
     pub gateway: crate::gateway::Parameters,
+    /// `[webhooks]`.
+    pub webhooks: Webhooks,
     /// `[limits]`; `None` if they are turned off.
     pub limits: Option<LimitParameters>,
     /// `[state]`.
@@ -151,6 +155,13 @@ impl Settings {
             body_bytes_max: internal_bytes_max,
             services: _reloaded,
         } = &self.internal;
+        let Webhooks {
+            endpoint: _reloaded,
+            sync_at_start: _at_a_start_alone,
+            reread_after,
+            rereads_per_minute,
+        } = &self.webhooks;
+        let is_told = self.webhooks.endpoint.is_some();
         let upstream = &self.digital_samba;
         let upstream = (&upstream.parameters, &upstream.rooms_url);
         vec![
@@ -161,6 +172,10 @@ impl Settings {
             ("ops", format!("{:?}", self.ops)),
             ("http", format!("{:?}", self.http)),
             ("gateway", format!("{:?}", self.gateway)),
+            (
+                "webhooks",
+                format!("{is_told} {reread_after:?} {rereads_per_minute}"),
+            ),
             ("limits", format!("{:?}", self.limits)),
             ("state", format!("{:?}", self.state)),
             ("audit", format!("{:?}", self.audit)),
@@ -184,6 +199,7 @@ impl Settings {
         let internal = internal::read(root.table("internal"), &beside);
         let ops = listeners::read_ops(root.table("ops"));
         let http = listeners::read_http(root.table("http"));
+        let webhooks = webhooks::read(root.table("webhooks"));
         let limits = limits::read(root.table("limits"));
         let state = state::read(root.table("state"));
         let audit = audit::read(root.table("audit"));
@@ -200,6 +216,7 @@ impl Settings {
             ops: ops?,
             http: http?,
             gateway: gateway?,
+            webhooks: webhooks?,
             limits: limits?.parameters,
             state: state?,
             audit: audit?,

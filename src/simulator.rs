@@ -35,6 +35,8 @@
 //! | `POST rooms/{room}/polls/{poll}/votes`, `…/quizzes/{quiz}/votes` | `participant`, `choices`: ids, or words in a free poll | chooses |
 //! | `DELETE rooms/{room}` | | goes behind everybody's back |
 //! | `POST variations` | [`digital_samba::Variations`] | chooses among documented shapes of answers |
+//! | `POST deliveries` | [`digital_samba::Deliveries`]: `{"copies":2,"older_body":true}` | how webhooks are delivered from now on |
+//! | `POST rooms/{room}/events/{event}` | | says by webhooks that something happened |
 
 mod controls;
 pub mod digital_samba;

@@ -5,13 +5,21 @@ use tokio::task::AbortHandle;
 use crate::denials::Denials;
 use crate::rooms::Directory;
 use crate::state::{Heard, State};
+use crate::webhooks::Effects;
 
 /// The task that follows; ended when it is dropped.
 #[derive(Debug)]
 pub(super) struct Follower(AbortHandle);
 
 impl Follower {
-    pub(super) fn start(state: &State, directory: Directory, denials: Denials) -> Self {
+    pub(super) fn start(
+        state: &State,
+        directory: &Directory,
+        denials: &Denials,
+        effects: &Effects,
+    ) -> Self {
+        let (directory, denials) = (directory.clone(), denials.clone());
+        let effects = effects.clone();
         let mut notices = state.listen();
         let following = tokio::spawn(async move {
             if !denials.are_known() {
@@ -19,6 +27,7 @@ impl Follower {
             }
             while let Some(heard) = notices.next().await {
                 directory.hear(&heard);
+                effects.hear(&heard);
                 denials.hear(&heard).await;
             }
         });

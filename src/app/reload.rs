@@ -53,6 +53,10 @@ impl Reloader {
         parts
             .origins
             .store(Arc::new(settings.public.origins.clone()));
+        parts
+            .public
+            .webhooks
+            .move_to(settings.webhooks.endpoint.clone());
         self.note("applied");
         Ok(())
     }

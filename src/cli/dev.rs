@@ -66,6 +66,7 @@ pub(super) fn run(arguments: &DevArguments) -> ExitCode {
         texts: vec![
             configuration(arguments, &beside, team_id, developer_key),
             backend(arguments, &key),
+            webhooks(arguments),
         ],
         files: arguments.files.clone(),
         ..Sources::default()
@@ -155,6 +156,7 @@ when = '("teacher:" + room.course) in user.groups'
 role = "moderator"
 roles_on_request = ["speaker", "attendee"]
 may_create = true
+show_live = true
 
 [[policy.rules]]
 name = "students attend their course"
@@ -162,6 +164,7 @@ room = "course-{{course}}"
 when = '("student:" + room.course) in user.groups'
 role = "attendee"
 may_create = true
+show_live = true
 
 [[rooms.templates]]
 room = "course-{{course}}"
@@ -197,6 +200,25 @@ id = "{id}"
 name = "demo"
 secret_sha256 = "{hash}"
 scopes = ["*", "secrets:read"]
+"#
+    )
+}
+
+/// Where the simulated Digital Samba delivers; secrets are others at each start. An address that
+/// only the start finds out cannot be told to it.
+fn webhooks(arguments: &DevArguments) -> String {
+    let listen = arguments.listen;
+    if listen.port() == 0 || !listen.ip().is_loopback() {
+        return String::new();
+    }
+    let (segment, secret) = (Uuid::new_v4().simple(), Uuid::new_v4().simple());
+    format!(
+        r#"
+[webhooks]
+public_url = "http://{listen}"
+segment = "{segment}"
+secret = "{secret}"
+sync_at_start = true
 "#
     )
 }

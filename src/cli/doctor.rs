@@ -1,5 +1,7 @@
 //! `room-broker doctor`: asks upstream and the identity providers whether the configuration is true.
 
+mod webhooks;
+
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -80,6 +82,7 @@ async fn examine(settings: &Settings) -> Result<Vec<Finding>, ExitCode> {
             findings.extend(found);
             findings.push(roles(settings, &parts).await);
             findings.push(compared_token(settings, &parts).await);
+            findings.extend(webhooks::findings(settings, &parts).await);
         }
         Err(failure) => findings.push(Finding::Bad(told(&failure))),
     }

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use url::Url;
 
-use crate::domain::{FriendlyUrl, RoomId, SessionId, TextFault};
+use crate::domain::{FriendlyUrl, RoomId, SessionId, TextFault, WebhookId};
 
 use super::operations::{BASE_PATH, Operation};
 
@@ -35,12 +35,13 @@ impl FromStr for ApiUrl {
     }
 }
 
-/// What stands for `{room}` or `{session}` in a path. Each type holds nothing that a path could misread.
+/// What stands for a parameter in a path. Each type holds nothing that a path could misread.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum RoomSegment<'a> {
     Id(RoomId),
     Name(&'a FriendlyUrl),
     Session(SessionId),
+    Webhook(WebhookId),
 }
 
 impl ApiUrl {
@@ -80,6 +81,9 @@ impl ApiUrl {
                         segments.push(name.as_str());
                     }
                     Some(RoomSegment::Session(id)) if segment == "{session}" => {
+                        segments.push(&id.to_string());
+                    }
+                    Some(RoomSegment::Webhook(id)) if segment == "{webhook}" => {
                         segments.push(&id.to_string());
                     }
                     Some(_) | None => {

@@ -150,7 +150,9 @@ impl Client {
     }
 }
 
-fn none_if_gone<T>(answer: Result<T, UpstreamFailure>) -> Result<Option<T>, UpstreamFailure> {
+pub(super) fn none_if_gone<T>(
+    answer: Result<T, UpstreamFailure>,
+) -> Result<Option<T>, UpstreamFailure> {
     match answer {
         Ok(answer) => Ok(Some(answer)),
         Err(UpstreamFailure::Rejected { status: 404, .. }) => Ok(None),

@@ -27,9 +27,9 @@ use super::operations::{
 use super::wire;
 
 /// Records on one page: the most that upstream gives.
-const PAGE_SIZE: usize = 100;
+pub(super) const PAGE_SIZE: usize = 100;
 /// Pages that are read of a list: upstream's word alone must not keep us asking.
-const PAGES_MAX: usize = 10;
+pub(super) const PAGES_MAX: usize = 10;
 
 /// What the client needs to know.
 #[derive(Debug, Clone)]

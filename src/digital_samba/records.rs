@@ -6,6 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::clock::UnixTime;
 use crate::domain::{RoomId, SessionId};
 
 /// One page of a list.
@@ -170,6 +171,18 @@ pub struct Recording {
 pub struct Moment(DateTime<Utc>);
 
 impl Moment {
+    /// A moment of our own clock.
+    pub fn of(time: UnixTime) -> Option<Self> {
+        let millis = i64::try_from(time.millis()).ok()?;
+        DateTime::from_timestamp_millis(millis).map(Self)
+    }
+
+    /// The same as our clock tells it.
+    pub fn unix(self) -> Option<UnixTime> {
+        let millis = u64::try_from(self.0.timestamp_millis()).ok()?;
+        Some(UnixTime::from_millis(millis))
+    }
+
     fn parse(text: &str) -> Option<Self> {
         let zoned = DateTime::parse_from_rfc3339(text).map(|time| time.to_utc());
         let bare = || NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S");

@@ -61,6 +61,10 @@ uuid_id! {
     SessionId
 }
 uuid_id! {
+    /// Upstream's id of a webhook.
+    WebhookId
+}
+uuid_id! {
     /// Upstream's id of a team, the token's claim `td`.
     TeamId
 }

@@ -103,6 +103,11 @@ impl RoomWatcher for KnownRooms {
         self.forget(friendly_url(key).as_str());
     }
 
+    fn id_changed(&self, id: RoomId) {
+        self.generation.fetch_add(1, Ordering::AcqRel);
+        self.by_id.invalidate(&id);
+    }
+
     fn all_changed(&self) {
         self.forget_all();
     }

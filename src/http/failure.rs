@@ -62,6 +62,7 @@ impl From<JoinError> for Problem {
             JoinError::FieldNotChosen { field } => Self::new(Code::FieldNotAllowed)
                 .member(field)
                 .detail("Leave the member out: it is taken from the verified claims."),
+            JoinError::Full(full) => Self::new(Code::RoomFull).retry_after(full.retry_after),
             JoinError::Denied(denied) => denied.into(),
             JoinError::Room(error) => error.into(),
             JoinError::Mint(error) => error.into(),

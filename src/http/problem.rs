@@ -55,6 +55,7 @@ codes! {
     BodyTimeout = "body-timeout", REQUEST_TIMEOUT, "The body did not arrive in time";
     RoleNotInRoom = "role-not-in-room", CONFLICT, "The room does not offer the role that policy gives";
     RoomConflict = "room-conflict", CONFLICT, "The room of this name cannot be used";
+    RoomFull = "room-full", CONFLICT, "The room is full";
     RoomLive = "room-live", CONFLICT, "Somebody is in the room";
     IdempotencyKeyInUse = "idempotency-key-in-use", CONFLICT, "A request with this idempotency key is under way";
     PayloadTooLarge = "payload-too-large", PAYLOAD_TOO_LARGE, "The body is too large";

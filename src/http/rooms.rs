@@ -28,6 +28,8 @@ struct Prospect<'a> {
     friendly_url: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    live_count: Option<usize>,
 }
 
 #[derive(Serialize)]
@@ -59,6 +61,7 @@ pub(super) async fn read(
                 friendly_url: room.map(|room| room.friendly_url().as_str()),
                 url: room
                     .map(|room| format!("{}{}", state.room_base_url.as_str(), room.friendly_url())),
+                live_count: prospect.live_count,
             },
             admission: Admission {
                 role: admission.role(),

@@ -12,7 +12,7 @@ use crate::digital_samba::BASE_PATH;
 
 use super::internal::{self, join_links, lives, room_list};
 use super::problem::{Code, Problem};
-use super::{documents, health, join, me, rooms};
+use super::{documents, health, join, me, rooms, webhooks};
 
 /// Origins that browsers may call from, compared exactly; replaced at a reload.
 pub type Origins = Arc<ArcSwap<Vec<HeaderValue>>>;
@@ -25,11 +25,15 @@ pub const PUBLIC: &[(&str, &[Method], &str)] = &[
     ("/v1/rooms/{room_key}/join", &[Method::POST], "join"),
     ("/v1/rooms/{room_key}", &[Method::GET], "read-room"),
     ("/v1/me", &[Method::GET], "me"),
+    (WEBHOOK, &[Method::POST], "webhook"),
     ("/healthz", &[Method::GET], "healthz"),
     ("/readyz", &[Method::GET], "readyz"),
     ("/openapi.yaml", &[Method::GET], "openapi"),
     ("/docs", &[Method::GET], "docs"),
 ];
+
+/// Where upstream delivers.
+const WEBHOOK: &str = "/webhooks/digital-samba/{segment}";
 
 /// The paths of the internal listener; a method of a path may have a name of its own.
 pub const INTERNAL: &[(&str, &[Method], &str)] = &[
@@ -107,6 +111,7 @@ pub fn public(config: &mut web::ServiceConfig) {
             get_or_head().to(rooms::read),
         ))
         .service(get("/v1/me", "me", get_or_head().to(me::read)))
+        .service(post(WEBHOOK, "webhook", web::post().to(webhooks::receive)))
         .service(get(
             "/openapi.yaml",
             "openapi",

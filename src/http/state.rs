@@ -15,6 +15,7 @@ use crate::join::{Broker, Live};
 use crate::metrics::Metrics;
 use crate::rooms::SettingsCatalogue;
 use crate::state::State;
+use crate::webhooks::Receiver;
 
 use super::internal::IdempotencyKeys;
 use super::limits::Limits;
@@ -35,6 +36,8 @@ pub struct PublicState {
     pub broker: Arc<Broker>,
     /// Who calls and what they may; replaced at a reload.
     pub live: Arc<ArcSwap<Live>>,
+    /// What upstream tells.
+    pub webhooks: Arc<Receiver>,
     /// How often.
     pub limits: Limits,
     /// Where rooms live, for the embedded SDK's options.

@@ -1,5 +1,6 @@
 //! Proof that a principal may enter one room in one role until a time.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,6 +42,8 @@ pub struct Admission {
     not_before: UnixTime,
     expires_at: UnixTime,
     appearance: Appearance,
+    capacity: Option<NonZeroU32>,
+    show_live: bool,
     rule: Arc<str>,
 }
 
@@ -54,6 +57,8 @@ pub(super) struct Decided {
     pub(super) now: UnixTime,
     pub(super) token_ttl: Duration,
     pub(super) appearance: Appearance,
+    pub(super) capacity: Option<NonZeroU32>,
+    pub(super) show_live: bool,
     pub(super) rule: Arc<str>,
 }
 
@@ -68,6 +73,8 @@ impl Admission {
             now,
             token_ttl,
             appearance,
+            capacity,
+            show_live,
             rule,
         } = decided;
         let expires_at = now.plus(token_ttl);
@@ -80,6 +87,8 @@ impl Admission {
             not_before: now,
             expires_at,
             appearance,
+            capacity,
+            show_live,
             rule,
         }
     }
@@ -122,6 +131,16 @@ impl Admission {
     /// How the participant may look.
     pub fn appearance(&self) -> Appearance {
         self.appearance
+    }
+
+    /// With so many in the room nobody more enters by the rule.
+    pub fn capacity(&self) -> Option<NonZeroU32> {
+        self.capacity
+    }
+
+    /// Whether the principal may know how many are in the room.
+    pub fn show_live(&self) -> bool {
+        self.show_live
     }
 
     /// The name of the rule that decided.

@@ -196,6 +196,8 @@ mod tests {
                 roles_on_request: Vec::new(),
                 may_create: true,
                 token_ttl: Duration::from_secs(7200),
+                capacity: None,
+                show_live: false,
                 appearance: Appearance {
                     name: FieldSource::Claim,
                     initials: FieldSource::Omit,

@@ -279,6 +279,8 @@ impl Policy {
             now: question.now,
             token_ttl,
             appearance: admit.appearance,
+            capacity: admit.capacity,
+            show_live: admit.show_live,
             rule: name(),
         }))
     }

@@ -268,6 +268,8 @@ mod tests {
             roles_on_request: Vec::new(),
             may_create: true,
             token_ttl: Duration::from_secs(600),
+            capacity: None,
+            show_live: false,
             appearance: Appearance {
                 name: FieldSource::Claim,
                 initials: FieldSource::Omit,

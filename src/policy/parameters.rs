@@ -1,6 +1,7 @@
 //! What a policy is made of, before it is compiled and checked, and what can be wrong with it.
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -57,6 +58,10 @@ pub struct Admit {
     pub token_ttl: Duration,
     /// How the participant may look.
     pub appearance: Appearance,
+    /// With so many in the room nobody more enters by this rule.
+    pub capacity: Option<NonZeroU32>,
+    /// Whether the caller may know how many are in the room.
+    pub show_live: bool,
 }
 
 /// One thing that is wrong with a policy.

@@ -50,6 +50,8 @@ struct Entry {
 pub(super) struct RoomCache {
     rooms: Cache<RoomKey, Entry>,
     absences: Cache<RoomKey, Monotonic>,
+    /// Which room key a room of upstream's belongs to: what happens there names ids.
+    keys: Cache<RoomId, RoomKey>,
     fresh_for: Duration,
     stale_for: Duration,
     absent_for: Duration,
@@ -68,6 +70,7 @@ impl RoomCache {
         Self {
             rooms: Cache::new(parameters.cache_size),
             absences: Cache::new(parameters.cache_size / 8 + 1),
+            keys: Cache::new(parameters.cache_size),
             fresh_for: parameters.fresh_for,
             stale_for: parameters.stale_for,
             absent_for: parameters.absent_for,
@@ -140,6 +143,7 @@ impl RoomCache {
         match sighting {
             Sighting::Present(room) => {
                 self.absences.invalidate(key);
+                self.keys.insert(room.id(), key.clone());
                 let entry = Entry {
                     room,
                     read_at: now,
@@ -188,6 +192,11 @@ impl RoomCache {
                 Some(entry) => Op::Put(change(entry.into_value())),
                 None => Op::Nop,
             });
+    }
+
+    /// Whose room it is, if it was seen.
+    pub(super) fn key_of(&self, id: RoomId) -> Option<RoomKey> {
+        self.keys.get(&id)
     }
 
     pub(super) fn forget(&self, key: &RoomKey) {

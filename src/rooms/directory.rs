@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 use tracing::Instrument as _;
 
 use crate::clock::Clock;
-use crate::domain::RoomKey;
+use crate::domain::{RoomId, RoomKey};
 use crate::metrics::Metrics;
 use crate::state::{Heard, Notice, State, Topic};
 
@@ -228,12 +228,10 @@ impl Directory {
             })
             | Heard::Missed
             | Heard::Emptied => {
-                self.flights.abandon_all();
-                self.cache.outdate_all();
-                self.tell_watchers_of_all();
+                self.note_all_changed();
             }
             Heard::Notice(Notice {
-                topic: Topic::Denial,
+                topic: Topic::Denial | Topic::Happening,
                 ..
             }) => {}
         }
@@ -259,6 +257,25 @@ impl Directory {
         for key in self.cache.keys_of(name) {
             self.invalidate(&key);
         }
+    }
+
+    /// Something happened upstream to a room that it knows by this id: the very next caller asks
+    /// anew. Until then it can be served should upstream fail.
+    pub fn note_changed(&self, id: RoomId) {
+        if let Some(key) = self.cache.key_of(id) {
+            self.flights.abandon(&key);
+            self.cache.outdate(&key);
+        }
+        for watcher in &*self.watchers {
+            watcher.id_changed(id);
+        }
+    }
+
+    /// The same where any room may be another by now.
+    pub fn note_all_changed(&self) {
+        self.flights.abandon_all();
+        self.cache.outdate_all();
+        self.tell_watchers_of_all();
     }
 
     /// Forgets a room that upstream answered 404 for, unless a newer one took its place.

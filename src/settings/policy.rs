@@ -1,5 +1,6 @@
 //! `[policy]`: the rules, and the operator's tests of them.
 
+use std::num::NonZeroU32;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +24,9 @@ const TTL_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
 const TTL_MAX_DEFAULT: Duration = Duration::from_secs(8 * 3600);
 const TTL_DEFAULT: Duration = Duration::from_secs(2 * 3600);
 
+/// As many as upstream lets into a room.
+const CAPACITY_MAX: u64 = 2000;
+
 /// A rule's name stands in every audit line.
 const NAME_BYTES_MAX: usize = 128;
 
@@ -39,10 +43,12 @@ const FIELD_SOURCES: [(&str, FieldSource); 3] = [
 ];
 
 /// What only a rule that admits can say.
-const ADMIT_KEYS: [&str; 7] = [
+const ADMIT_KEYS: [&str; 9] = [
     "role",
     "roles_on_request",
     "may_create",
+    "capacity",
+    "show_live",
     "token_ttl",
     "name_from",
     "initials_from",
@@ -193,6 +199,8 @@ fn read_effect(table: &mut Table, defaults: &Defaults) -> Effect {
         )
         .unwrap_or(TTL_MIN);
     let appearance = read_appearance(table, defaults.appearance);
+    let capacity = read_capacity(table);
+    let show_live = table.boolean("show_live", false);
     match role {
         Some(role) => Effect::Admit(Admit {
             role,
@@ -200,9 +208,20 @@ fn read_effect(table: &mut Table, defaults: &Defaults) -> Effect {
             may_create,
             token_ttl,
             appearance,
+            capacity,
+            show_live,
         }),
         None => Effect::Refuse,
     }
+}
+
+/// None is no limit of ours.
+fn read_capacity(table: &mut Table) -> Option<NonZeroU32> {
+    if !table.has("capacity") {
+        return None;
+    }
+    let number = table.integer("capacity", None, 1..=CAPACITY_MAX)?;
+    u32::try_from(number).ok().and_then(NonZeroU32::new)
 }
 
 /// Reads one test; one that cannot be read is noted, and dropped with the whole policy.

@@ -4,6 +4,7 @@
 mod areas;
 mod belongings;
 mod credentials;
+mod deliveries;
 mod entry;
 mod fields;
 mod files;
@@ -27,9 +28,11 @@ use super::exchange::{Call, Reply};
 use super::server::{Route, Server, Service};
 use crate::clock::Clock;
 use areas::{Operation, libraries};
+use deliveries::Outbox;
 use refusal::{Answer, Refusal};
 use team::Team;
 
+pub use deliveries::Deliveries;
 pub use happenings::{Bookmark, Speech};
 pub use participants::{Join, Visitor};
 pub use team::{RoomFacts, Variations};
@@ -65,8 +68,10 @@ pub struct DigitalSamba {
 /// When the listener cannot be used.
 pub fn start(parameters: Parameters) -> io::Result<DigitalSamba> {
     let base_url = format!("http://{}", parameters.listener.local_addr()?);
+    let (outbox, parcels) = Outbox::new();
+    tokio::spawn(deliveries::deliver(parcels));
     let upstream = Arc::new(Upstream {
-        team: Mutex::new(Team::new(&parameters, &base_url)?),
+        team: Mutex::new(Team::new(&parameters, &base_url, outbox)?),
         controls: Arc::default(),
     });
     let service: Arc<dyn Service> = Arc::<Upstream>::clone(&upstream);
@@ -152,6 +157,17 @@ impl DigitalSamba {
     /// Chooses among the documented shapes of answers.
     pub fn vary(&self, variations: Variations) {
         self.upstream.team().variations = variations;
+    }
+
+    /// Changes how webhooks are delivered from now on.
+    pub fn deliver(&self, deliveries: Deliveries) {
+        self.upstream.team().change_deliveries(deliveries);
+    }
+
+    /// Says by webhooks that something happened to a room, named by id or `friendly_url`; whether
+    /// the event and the room are known.
+    pub fn tell(&self, event: &str, room: &str) -> bool {
+        self.upstream.team().stage_news(event, room)
     }
 
     /// Regenerates the developer key: tokens signed before are refused from now on.
@@ -278,6 +294,14 @@ impl Service for Upstream {
                 true
             }
             ("DELETE", ["participants", participant]) => self.team().leave(participant),
+            ("POST", ["rooms", room, "events", event]) => self.team().stage_news(event, room),
+            ("POST", ["deliveries"]) => match serde_json::from_value(body()) {
+                Ok(deliveries) => {
+                    self.team().change_deliveries(deliveries);
+                    true
+                }
+                Err(_) => false,
+            },
             ("POST", ["variations"]) => match serde_json::from_value(body()) {
                 Ok(variations) => {
                     self.team().variations = variations;

@@ -14,16 +14,19 @@ pub enum Topic {
     Rooms,
     /// A denial that was written or lifted.
     Denial,
+    /// Something that upstream told: what happened to a room of its own id.
+    Happening,
 }
 
 impl Topic {
-    const ALL: [Self; 3] = [Self::Room, Self::Rooms, Self::Denial];
+    const ALL: [Self; 4] = [Self::Room, Self::Rooms, Self::Denial, Self::Happening];
 
     pub(super) fn word(self) -> &'static str {
         match self {
             Self::Room => "room",
             Self::Rooms => "rooms",
             Self::Denial => "denial",
+            Self::Happening => "happening",
         }
     }
 

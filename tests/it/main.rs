@@ -107,3 +107,7 @@ mod telemetry;
 /// Upstream fails in every way that it can.
 #[cfg(test)]
 mod upstream_faults;
+
+/// What happens upstream reaches what is remembered.
+#[cfg(test)]
+mod webhooks;

@@ -18,6 +18,9 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 /// The parts of the configuration by example.
 const EXAMPLE: [&str; 4] = ["digital-samba", "issuer", "policy", "policy-tests"];
 
+/// The section on webhooks.
+const WEBHOOKS: &str = "webhooks";
+
 /// A typical token of a provider, and what should come of it.
 #[derive(Deserialize)]
 struct Typical {
@@ -40,6 +43,20 @@ fn the_configuration_by_example_is_complete_and_passes_its_own_tests() {
     let fences = toml_fences();
     let text: String = EXAMPLE.iter().map(|part| fences[*part].as_str()).collect();
     passes_its_own_tests(&text);
+}
+
+#[test]
+fn the_section_on_webhooks_is_one_that_the_service_takes() {
+    let fences = toml_fences();
+    let secret = |name: &str| format!("{name}_file = \"/run/secrets/webhook_{name}\"");
+    let value = |name: &str| format!("{name} = \"8f14e45fceea167a5a36dedd4bea2543\"");
+    let mut text = fences[WEBHOOKS].clone();
+    for name in ["segment", "secret"] {
+        assert!(text.contains(&secret(name)), "{name}");
+        text = text.replace(&secret(name), &value(name));
+    }
+    let parts = EXAMPLE.iter().map(|part| fences[*part].as_str());
+    passes_its_own_tests(&(parts.collect::<String>() + &text));
 }
 
 #[test]
@@ -75,7 +92,10 @@ async fn each_providers_typical_user_is_admitted_and_others_are_refused() {
     let providers = typical_tokens();
     let snippets: Vec<&String> = fences
         .keys()
-        .filter(|name| !EXAMPLE.contains(&name.as_str()) && *name != "internal")
+        .filter(|name| {
+            let name = name.as_str();
+            !EXAMPLE.contains(&name) && name != WEBHOOKS && name != "internal"
+        })
         .collect();
     assert_eq!(snippets, providers.keys().collect::<Vec<_>>());
     for (provider, typical) in &providers {

@@ -33,6 +33,9 @@ mod replicas {
     /// Together they admit what is stated.
     mod limits;
 
+    /// What upstream tells one replica, all know.
+    mod webhooks;
+
     /// A Redis server of a test's own.
     pub mod redis_server;
 }

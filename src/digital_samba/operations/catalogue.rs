@@ -31,6 +31,16 @@ pub(in crate::digital_samba) const LIST_ROOM_SESSIONS: Operation = get("list_roo
 pub(in crate::digital_samba) const END_SESSION: Operation = post("end_session", "/sessions/{session}/end", Scope::SessionsEnd, Text).destructive();
 #[rustfmt::skip]
 pub(in crate::digital_samba) const LIST_RECORDINGS: Operation = get("list_recordings", "/recordings", Scope::RecordingsRead, Page).query_of("room_id session_id status limit offset order after");
+#[rustfmt::skip]
+pub(in crate::digital_samba) const LIST_WEBHOOKS: Operation = get("list_webhooks", "/webhooks", Scope::WebhooksRead, Page).query_of("limit offset order after");
+#[rustfmt::skip]
+pub(in crate::digital_samba) const CREATE_WEBHOOK: Operation = post("create_webhook", "/webhooks", Scope::WebhooksWrite, Object).json();
+#[rustfmt::skip]
+pub(in crate::digital_samba) const GET_WEBHOOK: Operation = get("get_webhook", "/webhooks/{webhook}", Scope::WebhooksRead, Object);
+#[rustfmt::skip]
+pub(in crate::digital_samba) const UPDATE_WEBHOOK: Operation = patch("update_webhook", "/webhooks/{webhook}", Scope::WebhooksWrite, Object).json();
+#[rustfmt::skip]
+pub(in crate::digital_samba) const DELETE_WEBHOOK: Operation = delete("delete_webhook", "/webhooks/{webhook}", Scope::WebhooksDelete, Empty);
 
 /// Every operation, by area. A path begins with `/api/v1`, which is left out here.
 #[rustfmt::skip]
@@ -196,10 +206,10 @@ pub(super) static OPERATIONS: &[Operation] = &[
     get("get_sessions_statistics_legacy", "/statistics/sessions", Scope::StatisticsRead, Object).older_form_of("get_team_statistics"),
     get("get_recordings_statistics_legacy", "/statistics/recordings", Scope::StatisticsRead, Object).older_form_of("get_team_statistics"),
     // Webhooks.
-    get("list_webhooks", "/webhooks", Scope::WebhooksRead, Page).query_of("limit offset order after"),
-    post("create_webhook", "/webhooks", Scope::WebhooksWrite, Object).json(),
-    get("get_webhook", "/webhooks/{webhook}", Scope::WebhooksRead, Object),
-    patch("update_webhook", "/webhooks/{webhook}", Scope::WebhooksWrite, Object).json(),
-    delete("delete_webhook", "/webhooks/{webhook}", Scope::WebhooksDelete, Empty),
+    LIST_WEBHOOKS,
+    CREATE_WEBHOOK,
+    GET_WEBHOOK,
+    UPDATE_WEBHOOK,
+    DELETE_WEBHOOK,
     get("list_webhook_events", "/events", Scope::WebhooksRead, Array),
 ];

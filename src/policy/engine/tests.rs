@@ -18,6 +18,8 @@ fn admits(name: &str, room: &str, when: &str, role: &str) -> RuleParameters {
             roles_on_request: Vec::new(),
             may_create: false,
             token_ttl: Duration::from_secs(7200),
+            capacity: None,
+            show_live: false,
             appearance: Appearance {
                 name: FieldSource::Claim,
                 initials: FieldSource::Request,

@@ -4,10 +4,11 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::belongings::BELONGINGS;
+use super::deliveries::News;
 use super::participants::{Join, Participant, Visitor};
 use super::settings::date_time;
 use super::team::{Room, Team, keep};
@@ -53,6 +54,11 @@ impl Session {
     /// Who is in now.
     pub(super) fn present(&self) -> impl Iterator<Item = &Participant> {
         self.participants.iter().filter(|one| one.is_present())
+    }
+
+    /// Whether this person is in now.
+    fn holds(&self, visitor: &Visitor) -> bool {
+        self.present().any(|one| one.is_same_person(visitor))
     }
 
     /// From the start to the end, or to now.
@@ -152,12 +158,15 @@ impl Team {
     pub(super) fn admit(&mut self, room: &str, visitor: Visitor) -> Option<String> {
         let now = self.clock.now();
         let room_id = self.room(room)?.id.clone();
+        let is_new = !self.is_live(&room_id);
+        let current = self.current_session(&room_id);
+        let was_in = current.is_some_and(|session| session.holds(&visitor));
         let sessions = &mut self.sessions;
         let session = sessions.live.entry(room_id.clone()).or_insert_with(|| {
             sessions.ever += 1;
             Session {
                 id: Uuid::new_v4().to_string(),
-                room_id,
+                room_id: room_id.clone(),
                 started_at: now,
                 ended_at: None,
                 participants: Vec::new(),
@@ -165,7 +174,17 @@ impl Team {
                 number: sessions.ever,
             }
         });
-        Some(session.enter(visitor, now))
+        let session_id = session.id.clone();
+        let news = visitor.clone();
+        let id = session.enter(visitor, now);
+        if is_new {
+            self.tell_of_session("session_started", (&room_id, &session_id), now);
+        }
+        if !was_in {
+            let place = (room_id.as_str(), session_id.as_str());
+            self.tell_of_participant("participant_joined", place, (&id, &news));
+        }
+        Some(id)
     }
 
     /// Lets somebody in through the room's door, where entries are noted.
@@ -187,21 +206,31 @@ impl Team {
     /// Somebody leaves; whether they were in.
     pub(super) fn leave(&mut self, id: &str) -> bool {
         let now = self.clock.now();
-        let sessions = self.sessions.live.values_mut();
-        let mut people = sessions.flat_map(|session| &mut session.participants);
-        let found = people.find(|one| one.id == id && one.is_present());
-        found.map(|participant| participant.leave(now)).is_some()
+        let mut sessions = self.sessions.live.values_mut();
+        let left = sessions.find_map(|session| {
+            let mut people = session.participants.iter_mut();
+            let participant = people.find(|one| one.id == id && one.is_present())?;
+            participant.leave(now);
+            let visitor = participant.visitor.clone();
+            Some((session.room_id.clone(), session.id.clone(), visitor))
+        });
+        let Some((room, session, visitor)) = left else {
+            return false;
+        };
+        self.tell_of_participant("participant_left", (&room, &session), (id, &visitor));
+        true
     }
 
     /// Everybody leaves a room, by its id or `friendly_url`. Its session waits for a while.
     pub(super) fn empty(&mut self, room: &str) {
-        let now = self.clock.now();
         let Some(room) = self.room(room).map(|room| room.id.clone()) else {
             return;
         };
-        if let Some(session) = self.sessions.live.get_mut(&room) {
-            let present = session.participants.iter_mut();
-            present.for_each(|participant| participant.leave(now));
+        let session = self.current_session(&room);
+        let present = session.into_iter().flat_map(Session::present);
+        let present: Vec<_> = present.map(|participant| participant.id.clone()).collect();
+        for participant in present {
+            self.leave(&participant);
         }
     }
 
@@ -219,6 +248,17 @@ impl Team {
         for belonging in BELONGINGS {
             (belonging.end_session)(self, &id, at);
         }
+        self.tell_of_session("session_ended", (room, &id), at);
+    }
+
+    fn tell_of_session(&mut self, event: &str, (room, session): (&str, &str), at: UnixTime) {
+        self.tell(&News {
+            event,
+            room: Some(room),
+            session: Some(session),
+            at,
+            data: Map::new(),
+        });
     }
 
     /// Ends the sessions whose time has come, at that time.

@@ -21,6 +21,7 @@ use super::areas::transcripts::Transcripts;
 use super::areas::webhooks::Webhooks;
 use super::belongings::Kind;
 use super::credentials::Window;
+use super::deliveries::{Deliveries, Outbox};
 use super::participants::Join;
 use super::sessions::Sessions;
 use super::settings::{Place, Settings, date_time, shown};
@@ -85,6 +86,8 @@ pub(super) struct Team {
     pub(super) settings: Map<String, Value>,
     pub(super) roles: Roles,
     pub(super) webhooks: Webhooks,
+    pub(super) deliveries: Deliveries,
+    pub(super) outbox: Outbox,
     pub(super) libraries: Libraries,
     pub(super) chat: Chat,
     pub(super) questions: Questions,
@@ -115,7 +118,7 @@ pub(super) struct Team {
 }
 
 impl Team {
-    pub(super) fn new(parameters: &Parameters, base_url: &str) -> io::Result<Self> {
+    pub(super) fn new(parameters: &Parameters, base_url: &str, outbox: Outbox) -> io::Result<Self> {
         let rooms_base = parameters.rooms_base.as_deref().unwrap_or(base_url);
         let mut team = Self {
             id: parameters.team_id.clone(),
@@ -126,6 +129,8 @@ impl Team {
             settings: Map::new(),
             roles: Roles::default(),
             webhooks: Webhooks::default(),
+            deliveries: Deliveries::default(),
+            outbox,
             libraries: Libraries::default(),
             chat: Chat::default(),
             questions: Questions::default(),
@@ -167,6 +172,8 @@ impl Team {
         self.variations = Variations::default();
         self.roles = presets(self.clock.now());
         self.webhooks = Webhooks::default();
+        self.deliveries = Deliveries::default();
+        self.outbox.clear();
         self.libraries = Libraries::default();
         self.chat = Chat::default();
         self.questions = Questions::default();
@@ -246,6 +253,7 @@ impl Team {
         let id = room.id.clone();
         keep(&mut self.former, room, FORMER_ROOMS_MAX);
         self.end_session(&id, self.clock.now());
+        self.tell_of_room("room_deleted", &id);
         self.forget_of_room(&id, Kind::Room);
         true
     }

@@ -9,7 +9,7 @@ use crate::support::scene::OPEN_POLICY;
 use crate::support::{TestApp, until};
 
 /// Every metric and the labels that its series may have.
-const TABLE: [(&str, &str, &[&str]); 21] = [
+const TABLE: [(&str, &str, &[&str]); 26] = [
     ("joins", "counter", &["outcome", "role"]),
     ("mint_seconds", "histogram", &["le"]),
     ("developer_key_age_seconds", "gauge", &[]),
@@ -24,6 +24,11 @@ const TABLE: [(&str, &str, &[&str]); 21] = [
     ("gateway_calls", "counter", &["operation", "class"]),
     ("upstream_seconds", "histogram", &["le"]),
     ("upstream_breaker_open", "gauge", &[]),
+    ("webhook_deliveries", "counter", &["event", "outcome"]),
+    ("webhook_age_seconds", "histogram", &["le"]),
+    ("webhook_effects", "counter", &["outcome"]),
+    ("occupancy_readings", "counter", &["outcome"]),
+    ("capacity_checks", "counter", &["outcome"]),
     ("limited_requests", "counter", &["limit"]),
     ("state_calls", "counter", &["operation", "outcome"]),
     ("state_up", "gauge", &[]),
@@ -51,14 +56,19 @@ introspection = { url = "{issuer}/introspect", client_id = "broker", client_secr
 async fn the_exposition_has_every_metric_and_no_other() {
     let backend = crate::internal::Backend::that_may(&["*"]);
     let app = TestApp::spawn_with(|setup| {
-        setup.config(EVENTFUL).config(&backend.configuration());
+        let section = crate::webhooks::section("http://127.0.0.1:1", "");
+        let backend = backend.configuration();
+        setup.config(EVENTFUL).config(&backend).config(&section);
     })
     .await;
     let called = app.ask(&backend.key(), "/api/v1/roles").await;
     assert_eq!(called.status, 200, "{called:?}");
     let token = app.token(User::Ada);
-    assert_eq!(app.join(&token, "course-101").await.status, 200);
+    let joined = app.join(&token, "course-101").await.json();
     assert_eq!(app.join(&token, "course-101").await.status, 429);
+    let room = joined["room"]["id"].as_str().unwrap();
+    let locked = crate::webhooks::today("room_locked", room, &serde_json::json!({}));
+    assert_eq!(app.tell(&locked).await.status, 204);
     let opaque = app.provider.opaque_token(User::Ben);
     assert_eq!(app.join(&opaque, "course-101").await.status, 200);
     assert_eq!(app.join("unknown", "course-101").await.status, 401);
@@ -85,6 +95,9 @@ async fn the_exposition_has_every_metric_and_no_other() {
     // Only where replicas share a Redis.
     told.insert(("state_calls", "counter"));
     told.insert(("limits_alone", "counter"));
+    // Only where a rule has a capacity or shows who is in.
+    told.insert(("occupancy_readings", "counter"));
+    told.insert(("capacity_checks", "counter"));
     let expected = TABLE.iter().map(|(name, kind, _)| (*name, *kind)).collect();
     assert_eq!(told, expected);
 }

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::{Operation, Paging, body_of, ok};
 use crate::clock::UnixTime;
+use crate::simulator::digital_samba::deliveries::News;
 use crate::simulator::digital_samba::fields::{Fields, LONG};
 use crate::simulator::digital_samba::refusal::{Answer, Refusal};
 use crate::simulator::digital_samba::settings::shown;
@@ -176,6 +177,13 @@ fn delete(team: &mut Team, name: &str) -> Answer {
         return Err(Refusal::Unprocessable("The role is in use."));
     }
     team.roles.remove(&id);
+    team.tell(&News {
+        event: "role_deleted",
+        room: None,
+        session: None,
+        at: team.clock.now(),
+        data: Map::from_iter([("roleId".to_owned(), json!(id))]),
+    });
     for role in team.roles.iter_mut() {
         for grant in role.permissions.values_mut() {
             if let Grant::Roles(roles) = grant {

@@ -140,11 +140,18 @@ fn update(team: &mut Team, name: &str, body: &Map<String, Value>) -> Answer {
         faulty.add("default_role", "is not one of the roles");
     }
     faulty.check()?;
+    let was_locked = room.settings.get("is_locked").cloned();
+    let lock = asked.get("is_locked").cloned();
     team.update(&id, |room| {
         room.settings.extend(asked);
         room.roles = roles;
         room.default_role = default_role;
     });
+    match lock {
+        Some(Value::Bool(true)) if lock != was_locked => team.tell_of_room("room_locked", &id),
+        Some(Value::Bool(false)) if lock != was_locked => team.tell_of_room("room_unlocked", &id),
+        Some(_) | None => {}
+    }
     read(team, &id)
 }
 

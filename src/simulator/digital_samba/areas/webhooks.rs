@@ -1,4 +1,4 @@
-//! Webhooks: who is to be told of which events. That they are told is not simulated.
+//! Webhooks: who is to be told of which events.
 
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -14,7 +14,7 @@ use crate::simulator::exchange::{Call, Reply};
 
 pub(in crate::simulator::digital_samba) type Webhooks = Shelf<Webhook, 100>;
 
-const EVENTS: &str = "session_started session_ended session_summary_ready session_transcript_ready \
+pub(in crate::simulator::digital_samba) const EVENTS: &str = "session_started session_ended session_summary_ready session_transcript_ready \
     room_locked room_unlocked room_deleted role_deleted participant_joined participant_left \
     participant_waiting_joined participant_waiting_left participant_invited \
     participant_hand_raised participant_hand_lowered participant_avatar_uploaded \
@@ -30,6 +30,8 @@ pub(in crate::simulator::digital_samba) struct Webhook {
     endpoint: String,
     /// Shown in clear text, as upstream does.
     authorization_header: Option<String>,
+    /// As the reference 1.1 has it: signs deliveries, and is not shown.
+    secret: Option<String>,
     name: Option<String>,
     events: Vec<String>,
     created_at: UnixTime,
@@ -39,6 +41,24 @@ pub(in crate::simulator::digital_samba) struct Webhook {
 impl Kept for Webhook {
     fn id(&self) -> &str {
         &self.id
+    }
+}
+
+impl Webhook {
+    pub(in crate::simulator::digital_samba) fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    pub(in crate::simulator::digital_samba) fn authorization_header(&self) -> Option<&str> {
+        self.authorization_header.as_deref()
+    }
+
+    pub(in crate::simulator::digital_samba) fn secret(&self) -> Option<&str> {
+        self.secret.as_deref()
+    }
+
+    pub(in crate::simulator::digital_samba) fn hears(&self, event: &str) -> bool {
+        self.events.iter().any(|wanted| wanted == event)
     }
 }
 
@@ -90,6 +110,7 @@ fn create(team: &mut Team, body: &Map<String, Value>) -> Answer {
         id: Uuid::new_v4().to_string(),
         endpoint: String::new(),
         authorization_header: None,
+        secret: None,
         name: None,
         events: Vec::new(),
         created_at: now,
@@ -139,6 +160,8 @@ fn write(webhook: &mut Webhook, mut fields: Fields<'_>) -> Result<(), Refusal> {
     if events.as_ref().is_some_and(Vec::is_empty) {
         fields.refuse("events", "field is required");
     }
+    let secret = fields.text("secret", &SOME);
+    let signs = fields.has("secret");
     let (named, authorized) = (fields.has("name"), fields.has("authorization_header"));
     fields.check()?;
     if let Some(endpoint) = endpoint {
@@ -149,6 +172,9 @@ fn write(webhook: &mut Webhook, mut fields: Fields<'_>) -> Result<(), Refusal> {
     }
     if authorized {
         webhook.authorization_header = authorization_header;
+    }
+    if signs {
+        webhook.secret = secret;
     }
     if let Some(events) = events {
         webhook.events = events;
