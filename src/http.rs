@@ -19,6 +19,7 @@ mod rooms;
 pub mod routes;
 mod state;
 mod unread_body;
+mod whole_number;
 
 pub use client_address::TrustedProxies;
 pub use edge::{Edge, Listener};

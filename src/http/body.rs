@@ -54,6 +54,17 @@ pub(super) async fn read_body(
     }
 }
 
+/// JSON of a body that must be there.
+pub(super) fn json<T: DeserializeOwned + Default>(
+    request: &HttpRequest,
+    body: &[u8],
+) -> Result<T, Problem> {
+    if body.is_empty() {
+        return Err(not_an_object());
+    }
+    json_or_default(request, body)
+}
+
 /// JSON of a body, or its default if the body is empty.
 pub(super) fn json_or_default<T: DeserializeOwned + Default>(
     request: &HttpRequest,

@@ -56,12 +56,13 @@ codes! {
     RoleNotInRoom = "role-not-in-room", CONFLICT, "The room does not offer the role that policy gives";
     RoomConflict = "room-conflict", CONFLICT, "The room of this name cannot be used";
     RoomLive = "room-live", CONFLICT, "Somebody is in the room";
+    SettingsConflict = "settings-conflict", CONFLICT, "The settings contradict each other or the room's template";
+    SettingsRejected = "settings-rejected", CONFLICT, "The video service rejects the settings";
     IdempotencyKeyInUse = "idempotency-key-in-use", CONFLICT, "A request with this idempotency key is under way";
     PayloadTooLarge = "payload-too-large", PAYLOAD_TOO_LARGE, "The body is too large";
     UnsupportedMediaType = "unsupported-media-type", UNSUPPORTED_MEDIA_TYPE, "The body must be application/json";
     LinkTooLong = "link-too-long", UNPROCESSABLE_ENTITY, "The join link would be too long";
     IdempotencyKeyReused = "idempotency-key-reused", UNPROCESSABLE_ENTITY, "The idempotency key stands for another request";
-    SettingsRejected = "settings-rejected", UNPROCESSABLE_ENTITY, "The video service rejects the settings";
     RateLimited = "rate-limited", TOO_MANY_REQUESTS, "Too many requests";
     HeadersTooLarge = "headers-too-large", REQUEST_HEADER_FIELDS_TOO_LARGE, "The header fields are too large";
     Internal = "internal", INTERNAL_SERVER_ERROR, "Something went wrong here";

@@ -15,6 +15,7 @@ import { startDev } from "./support/broker.mjs";
 import { PROJECT } from "./support/processes.mjs";
 
 const SCHEMATHESIS = process.env.SCHEMATHESIS ?? `${PROJECT}target/tools/python/bin/schemathesis`;
+const HOOKS = `${PROJECT}tests/external/support/schemathesis_hooks.py`;
 const EXAMPLES_MAX = "25";
 const SEED = "1";
 /** Each listener, the description of it, and its port in the `servers` there. */
@@ -67,7 +68,7 @@ for (const [listener, description, port] of LISTENERS) {
         ...paths.flatMap((path) => ["--include-path", path]),
         ...(credential ? ["--header", `Authorization: Bearer ${credential}`] : []),
       ],
-      { cwd: directory, maxBuffer: 1 << 26 },
+      { cwd: directory, maxBuffer: 1 << 26, env: { ...process.env, SCHEMATHESIS_HOOKS: HOOKS } },
     );
     await run.catch(({ stdout, stderr }) => assert.fail(`${stdout}\n${stderr}`));
   });

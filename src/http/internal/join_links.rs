@@ -15,6 +15,7 @@ use crate::http::json_text::Json;
 use crate::http::problem::{Code, Problem};
 use crate::http::rooms::accepts_json;
 use crate::http::state::InternalState;
+use crate::http::whole_number::WholeSeconds;
 use crate::join::{Guest, IfAbsent, LinkError, ServiceLink};
 use crate::policy::{GrantRefusal, Invitee, Until};
 use crate::rooms::{Found, Room};
@@ -47,9 +48,9 @@ struct ParticipantBody {
     initials: Option<String>,
     avatar_url: Option<String>,
     breakout_id: Option<String>,
-    not_before: Option<u64>,
-    expires_at: Option<u64>,
-    ttl_seconds: Option<u64>,
+    not_before: Option<WholeSeconds>,
+    expires_at: Option<WholeSeconds>,
+    ttl_seconds: Option<WholeSeconds>,
 }
 
 /// What is wrong with one participant.
@@ -131,15 +132,17 @@ impl ParticipantBody {
                 let fault = "and expires_at exclude each other";
                 return Err(ItemProblem::of("ttl_seconds", fault));
             }
-            (Some(end), None) => Until::At(UnixTime::from_seconds(end)),
-            (None, Some(seconds)) => Until::For(Duration::from_secs(seconds)),
+            (Some(end), None) => Until::At(UnixTime::from_seconds(end.get())),
+            (None, Some(seconds)) => Until::For(Duration::from_secs(seconds.get())),
             (None, None) => Until::Usual,
         };
         Ok(Guest {
             invitee: Invitee {
                 id,
                 role,
-                not_before: self.not_before.map(UnixTime::from_seconds),
+                not_before: self
+                    .not_before
+                    .map(|begin| UnixTime::from_seconds(begin.get())),
                 until,
             },
             details: ParticipantDetails {
