@@ -6,7 +6,7 @@ import { execFile } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { afterEach, beforeEach, test } from "node:test";
 import { promisify } from "node:util";
 
 import { parse } from "yaml";
@@ -28,14 +28,15 @@ const LISTENERS = [
 let dev;
 let directory;
 
-before(async () => {
+// One for each listener: the simulated Digital Samba takes 1,000 calls a minute, as the real one.
+beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), "room-broker-"));
   const unlimited = join(directory, "unlimited.toml");
   await writeFile(unlimited, "[limits]\nenabled = false\n");
   dev = await startDev("--config", unlimited);
 });
 
-after(async () => {
+afterEach(async () => {
   await dev?.stop("SIGINT");
   await rm(directory, { recursive: true, force: true });
 });

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::clock::UnixTime;
 use crate::domain::{BreakoutId, RoleName, RoomBaseUrl, Scope, Subject, TextFault};
-use crate::http::body::{json_or_default, read_body};
+use crate::http::body::{Object, json_or_default, read_body};
 use crate::http::json_text::Json;
 use crate::http::problem::{Code, Problem};
 use crate::http::rooms::accepts_json;
@@ -34,7 +34,7 @@ const RESULT_BYTES: usize = 1536;
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct LinksBody {
-    participants: Vec<ParticipantBody>,
+    participants: Vec<Object<ParticipantBody>>,
     create: bool,
 }
 
@@ -101,7 +101,7 @@ pub(in crate::http) async fn mint(
         let found = broker.room_for_links(live, &service.room_key, if_absent);
         let found = found.await.map_err(refused)?;
         let mut results = Results::of(&found, &state.room_base_url, participants.len());
-        for participant in participants {
+        for Object(participant) in participants {
             let linked = participant.parse(&found.room).and_then(|guest| {
                 let link = broker.link(live, principal, &found.room, guest);
                 link.map_err(ItemProblem::from)

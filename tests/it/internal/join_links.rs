@@ -172,6 +172,11 @@ async fn a_body_that_says_more_or_other_than_it_may_is_refused_as_a_whole() {
             "participants[0].ttl_seconds",
         ),
         (
+            json!({ "participants": [["u"]] }),
+            "invalid-field",
+            "participants[0]",
+        ),
+        (
             json!({ "participants": {} }),
             "invalid-field",
             "participants",
