@@ -20,6 +20,7 @@ pub mod routes;
 mod state;
 mod unread_body;
 mod webhooks;
+mod whole_number;
 
 pub use client_address::{ForwardingField, TrustedProxies};
 pub use edge::{Edge, Listener};

@@ -1,10 +1,14 @@
 //! Reads a request's body within a limit of bytes and of time, and JSON out of it with the member
 //! at fault named.
 
+use std::fmt;
+use std::marker::PhantomData;
+
 use actix_web::http::header;
 use actix_web::{HttpRequest, web};
 use futures_util::StreamExt as _;
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use crate::domain::is_unsafe_in_text;
 
@@ -52,6 +56,40 @@ pub(super) async fn read_body(
         Ok(read) => read,
         Err(_elapsed) => Err(Problem::new(Code::BodyTimeout)),
     }
+}
+
+/// A part of a body that is a JSON object: serde alone would take a list for its members, too.
+pub(super) struct Object<T>(pub(super) T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ObjectVisitor(PhantomData))
+    }
+}
+
+struct ObjectVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
+    type Value = Object<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Object<T>, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(members)).map(Object)
+    }
+}
+
+/// JSON of a body that must be there.
+pub(super) fn json<T: DeserializeOwned + Default>(
+    request: &HttpRequest,
+    body: &[u8],
+) -> Result<T, Problem> {
+    if body.is_empty() {
+        return Err(not_an_object());
+    }
+    json_or_default(request, body)
 }
 
 /// JSON of a body, or its default if the body is empty.

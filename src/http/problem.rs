@@ -57,12 +57,13 @@ codes! {
     RoomConflict = "room-conflict", CONFLICT, "The room of this name cannot be used";
     RoomFull = "room-full", CONFLICT, "The room is full";
     RoomLive = "room-live", CONFLICT, "Somebody is in the room";
+    SettingsConflict = "settings-conflict", CONFLICT, "The settings contradict each other or the room's template";
+    SettingsRejected = "settings-rejected", CONFLICT, "The video service rejects the settings";
     IdempotencyKeyInUse = "idempotency-key-in-use", CONFLICT, "A request with this idempotency key is under way";
     PayloadTooLarge = "payload-too-large", PAYLOAD_TOO_LARGE, "The body is too large";
     UnsupportedMediaType = "unsupported-media-type", UNSUPPORTED_MEDIA_TYPE, "The body has a media type that is not taken here";
     LinkTooLong = "link-too-long", UNPROCESSABLE_ENTITY, "The join link would be too long";
     IdempotencyKeyReused = "idempotency-key-reused", UNPROCESSABLE_ENTITY, "The idempotency key stands for another request";
-    SettingsRejected = "settings-rejected", UNPROCESSABLE_ENTITY, "The video service rejects the settings";
     RateLimited = "rate-limited", TOO_MANY_REQUESTS, "Too many requests";
     HeadersTooLarge = "headers-too-large", REQUEST_HEADER_FIELDS_TOO_LARGE, "The header fields are too large";
     Internal = "internal", INTERNAL_SERVER_ERROR, "Something went wrong here";

@@ -123,6 +123,30 @@ pub fn public(config: &mut web::ServiceConfig) {
 
 /// Registers the internal listener's paths.
 pub fn internal(config: &mut web::ServiceConfig) {
+    rooms_by_key(config);
+    policy_and_denials(config);
+    config
+        .service(get(
+            "/openapi.yaml",
+            "openapi",
+            get_or_head().to(documents::internal_openapi),
+        ))
+        .service(get(
+            "/openapi-digital-samba.json",
+            "gateway-description",
+            get_or_head().to(internal::description::read),
+        ))
+        // Its own routes are the catalogue's.
+        .service(
+            web::resource([BASE_PATH, "/api/v1/{path:.*}"])
+                .name("gateway")
+                .route(web::route().to(internal::gateway::call)),
+        )
+        .service(get("/docs", "docs", get_or_head().to(documents::docs)));
+    probes(config);
+}
+
+fn rooms_by_key(config: &mut web::ServiceConfig) {
     let room = |rest: &str| format!("{ROOM}/{rest}");
     config
         .service(get(
@@ -163,7 +187,11 @@ pub fn internal(config: &mut web::ServiceConfig) {
             &room("end-session"),
             "end-session",
             web::post().to(lives::end_session),
-        ))
+        ));
+}
+
+fn policy_and_denials(config: &mut web::ServiceConfig) {
+    config
         .service(post(
             "/v1/policy/explain",
             "explain-policy",
@@ -181,25 +209,7 @@ pub fn internal(config: &mut web::ServiceConfig) {
                 .route(get_or_head().to(internal::denials::read))
                 .route(web::delete().to(internal::denials::lift))
                 .default_service(web::to(|| only("GET, HEAD, PUT, DELETE"))),
-        )
-        .service(get(
-            "/openapi.yaml",
-            "openapi",
-            get_or_head().to(documents::internal_openapi),
-        ))
-        .service(get(
-            "/openapi-digital-samba.json",
-            "gateway-description",
-            get_or_head().to(internal::description::read),
-        ))
-        // Its own routes are the catalogue's.
-        .service(
-            web::resource([BASE_PATH, "/api/v1/{path:.*}"])
-                .name("gateway")
-                .route(web::route().to(internal::gateway::call)),
-        )
-        .service(get("/docs", "docs", get_or_head().to(documents::docs)));
-    probes(config);
+        );
 }
 
 /// Registers the ops listener's paths.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::authn::Principal;
+use crate::authn::{ClaimsFault, Principal};
 use crate::clock::UnixTime;
 use crate::domain::{RoleName, RoomKey};
 
@@ -126,6 +126,26 @@ impl Policy {
             }
         }
         explanation
+    }
+
+    /// What comes of somebody who cannot be told who they are: no rule is tried.
+    pub fn explain_unknown(
+        &self,
+        room_key: &RoomKey,
+        requested_role: Option<&RoleName>,
+        fault: ClaimsFault,
+    ) -> Explanation {
+        Explanation {
+            room: room_key.clone(),
+            requested_role: requested_role.cloned(),
+            rules: Vec::new(),
+            rules_not_tried: self.rules().len(),
+            outcome: Outcome::Refused {
+                rule: None,
+                reason: format!("these claims make no user ({fault})"),
+                roles_allowed: Vec::new(),
+            },
+        }
     }
 }
 

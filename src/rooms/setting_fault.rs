@@ -10,6 +10,18 @@ pub struct SettingFault {
     pub problem: SettingProblem,
 }
 
+/// The longest name that a setting can have.
+const NAME_CHARS_MAX: usize = 64;
+
+impl SettingFault {
+    /// Whether a setting could be called so: what others wrote may be anything.
+    pub fn has_name_of_a_setting(&self) -> bool {
+        let is_part_of_it = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
+        (1..=NAME_CHARS_MAX).contains(&self.setting.len())
+            && self.setting.bytes().all(is_part_of_it)
+    }
+}
+
 /// What is wrong with a setting. The message continues the setting's name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SettingProblem {
@@ -38,12 +50,12 @@ pub enum SettingProblem {
         expected: &'static str,
     },
     /// Too small or too large.
-    #[error("must be at least {min}{}", and_at_most(.max.as_ref()))]
+    #[error("must be at least {min} and at most {max}")]
     Bounds {
         /// The least.
         min: i64,
-        /// The most, if upstream has one.
-        max: Option<i64>,
+        /// The most.
+        max: i64,
     },
     /// Too short or too long.
     #[error("must have at least {min}{} characters", and_at_most(.max.as_ref()))]
@@ -98,6 +110,34 @@ pub enum SettingProblem {
     /// What end-to-end encryption excludes.
     #[error("cannot be true with e2ee_enabled")]
     NotEncrypted,
+}
+
+impl SettingProblem {
+    /// Whether each setting is one by itself, and they do not go together or not with the template.
+    pub fn is_contradiction(&self) -> bool {
+        match self {
+            Self::OfTemplate
+            | Self::NeedsRoles
+            | Self::NeedsDefaultRole
+            | Self::NotAmongRoles
+            | Self::LockedForAll
+            | Self::MoreThanParticipants { .. }
+            | Self::NotEncrypted => true,
+            Self::Unknown
+            | Self::Ours
+            | Self::Replaced { .. }
+            | Self::ReadOnly
+            | Self::TeamOnly
+            | Self::Type { .. }
+            | Self::Bounds { .. }
+            | Self::Length { .. }
+            | Self::Word { .. }
+            | Self::Format { .. }
+            | Self::CreateOnly
+            | Self::Twice
+            | Self::NoRole => false,
+        }
+    }
 }
 
 fn and_at_most(max: Option<&impl std::fmt::Display>) -> String {

@@ -14,6 +14,9 @@ const DATA: &str = include_str!("settings_catalogue.json");
 /// Set for each room by the directory: a template that sets one would break naming or ownership.
 const OURS: [&str; 2] = ["friendly_url", "external_id"];
 
+/// The most where upstream names none: what every reader of JSON reads exactly (RFC 8259 section 6).
+const INTEGER_MAX: i64 = 9_007_199_254_740_991;
+
 /// One setting and its limits.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -162,8 +165,8 @@ impl Setting {
 
     /// Upstream has no setting that may be negative.
     fn check_bounds(&self, number: i64) -> Result<(), SettingProblem> {
-        let (min, max) = (self.min.unwrap_or(0), self.max);
-        if number < min || max.is_some_and(|max| number > max) {
+        let (min, max) = (self.min.unwrap_or(0), self.max.unwrap_or(INTEGER_MAX));
+        if !(min..=max).contains(&number) {
             return Err(SettingProblem::Bounds { min, max });
         }
         Ok(())
@@ -190,6 +193,11 @@ impl Setting {
             Some(_) | None => Ok(()),
         }
     }
+}
+
+/// Whether a text is a UUID in the hyphenated form.
+pub(super) fn is_uuid(text: &str) -> bool {
+    text.len() == 36 && uuid::Uuid::try_parse(text).is_ok()
 }
 
 fn check_texts(items: &[Value]) -> Result<(), SettingProblem> {
@@ -227,7 +235,7 @@ impl Format {
             Self::Colour => text
                 .strip_prefix('#')
                 .is_some_and(|hex| hex.len() == 6 && hex.bytes().all(|b| b.is_ascii_hexdigit())),
-            Self::Uuid => text.len() == 36 && uuid::Uuid::try_parse(text).is_ok(),
+            Self::Uuid => is_uuid(text),
             Self::Timestamp => {
                 text.len() == 19
                     && chrono::NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S").is_ok()

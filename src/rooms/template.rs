@@ -6,7 +6,7 @@ use crate::domain::{RoleName, RoomKey, RoomPattern};
 
 use super::naming::friendly_url;
 use super::setting_fault::{SettingFault, SettingProblem};
-use super::settings_catalogue::{Into, SettingsCatalogue};
+use super::settings_catalogue::{Into, SettingsCatalogue, is_uuid};
 use super::upstream::NewRoom;
 
 /// What end-to-end encryption excludes, by upstream's rules.
@@ -65,8 +65,8 @@ impl RoomSettings {
         asked: &Map<String, Value>,
     ) -> Result<(), Vec<SettingFault>> {
         let own = if self.public { "public" } else { "private" };
-        match asked.get("privacy") {
-            Some(privacy) if privacy.as_str() != Some(own) => Err(vec![SettingFault {
+        match asked.get("privacy").and_then(Value::as_str) {
+            Some(other @ ("public" | "private")) if other != own => Err(vec![SettingFault {
                 setting: "privacy".to_owned(),
                 problem: SettingProblem::OfTemplate,
             }]),
@@ -103,7 +103,7 @@ pub(super) fn rule_faults(values: &Map<String, Value>) -> Vec<SettingFault> {
     };
     let is_true = |name: &str| values.get(name) == Some(&Value::Bool(true));
     let integer = |name: &str| values.get(name).and_then(Value::as_i64);
-    let is_role = |text: &str| RoleName::parse(text).is_ok() || uuid::Uuid::try_parse(text).is_ok();
+    let is_role = |text: &str| RoleName::parse(text).is_ok() || is_uuid(text);
 
     let roles: Vec<&str> = texts(values, "roles").collect();
     if !roles.iter().all(|role| is_role(role)) {
@@ -316,7 +316,7 @@ mod tests {
         ),
         (
             r#"{"breakout_timer_duration": -1}"#,
-            "breakout_timer_duration must be at least 0",
+            "breakout_timer_duration must be at least 0 and at most 9007199254740991",
         ),
         (r#"{"audio_quality": 64}"#, "audio_quality must be text"),
         (

@@ -6,7 +6,7 @@ import { execFile } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { afterEach, beforeEach, test } from "node:test";
 import { promisify } from "node:util";
 
 import { parse } from "yaml";
@@ -15,6 +15,7 @@ import { startDev } from "./support/broker.mjs";
 import { PROJECT } from "./support/processes.mjs";
 
 const SCHEMATHESIS = process.env.SCHEMATHESIS ?? `${PROJECT}target/tools/python/bin/schemathesis`;
+const HOOKS = `${PROJECT}tests/external/support/schemathesis_hooks.py`;
 const EXAMPLES_MAX = "25";
 const SEED = "1";
 /** Each listener, the description of it, and its port in the `servers` there. */
@@ -27,14 +28,15 @@ const LISTENERS = [
 let dev;
 let directory;
 
-before(async () => {
+// One for each listener: the simulated Digital Samba takes 1,000 calls a minute, as the real one.
+beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), "room-broker-"));
   const unlimited = join(directory, "unlimited.toml");
   await writeFile(unlimited, "[limits]\nenabled = false\n");
   dev = await startDev("--config", unlimited);
 });
 
-after(async () => {
+afterEach(async () => {
   await dev?.stop("SIGINT");
   await rm(directory, { recursive: true, force: true });
 });
@@ -67,7 +69,7 @@ for (const [listener, description, port] of LISTENERS) {
         ...paths.flatMap((path) => ["--include-path", path]),
         ...(credential ? ["--header", `Authorization: Bearer ${credential}`] : []),
       ],
-      { cwd: directory, maxBuffer: 1 << 26 },
+      { cwd: directory, maxBuffer: 1 << 26, env: { ...process.env, SCHEMATHESIS_HOOKS: HOOKS } },
     );
     await run.catch(({ stdout, stderr }) => assert.fail(`${stdout}\n${stderr}`));
   });

@@ -10,6 +10,7 @@ mod join_links;
 mod lives;
 mod rooms;
 mod scopes;
+mod settings_schema;
 
 use room_broker::authn::ApiKey;
 use room_broker::settings::{Settings, Sources};

@@ -18,7 +18,7 @@ use super::rooms::answer;
 #[serde(deny_unknown_fields, default)]
 struct ExplainBody {
     room: Option<String>,
-    claims: Map<String, Value>,
+    claims: Option<Map<String, Value>>,
     issuer: Option<String>,
     role: Option<String>,
 }
@@ -40,13 +40,18 @@ pub(in crate::http) async fn explain(
     let role = role.map_err(|fault| invalid("role", &fault))?;
     let live = service.caller.live();
     let users = live.authenticator.parameters();
-    let principal = users
-        .hypothetical_principal(asked.issuer.as_deref(), Value::Object(asked.claims))
-        .map_err(|fault| invalid("claims", &fault))?;
-    let now = state.broker.clock.now();
-    let explanation = live
-        .policy
-        .explain(&principal, &room_key, role.as_ref(), now);
+    let claims = asked
+        .claims
+        .ok_or_else(|| invalid("claims", &"must be there"))?;
+    let claims = Value::Object(claims);
+    let explanation = match users.hypothetical_principal(asked.issuer.as_deref(), claims) {
+        Ok(principal) => {
+            let now = state.broker.clock.now();
+            let policy = &live.policy;
+            policy.explain(&principal, &room_key, role.as_ref(), now)
+        }
+        Err(fault) => live.policy.explain_unknown(&room_key, role.as_ref(), fault),
+    };
     Ok(answer(&explanation))
 }
 

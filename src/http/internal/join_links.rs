@@ -11,11 +11,12 @@ use uuid::Uuid;
 use crate::clock::UnixTime;
 use crate::denials::Denied;
 use crate::domain::{BreakoutId, RoleName, RoomBaseUrl, Scope, Subject, TextFault};
-use crate::http::body::{json_or_default, read_body};
+use crate::http::body::{Object, json_or_default, read_body};
 use crate::http::json_text::Json;
 use crate::http::problem::{Code, Problem};
 use crate::http::rooms::accepts_json;
 use crate::http::state::InternalState;
+use crate::http::whole_number::WholeSeconds;
 use crate::join::{Guest, IfAbsent, LinkError, ServiceLink};
 use crate::policy::{GrantRefusal, Invitee, Until};
 use crate::rooms::{Found, Room};
@@ -34,7 +35,7 @@ const RESULT_BYTES: usize = 1536;
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct LinksBody {
-    participants: Vec<ParticipantBody>,
+    participants: Vec<Object<ParticipantBody>>,
     create: bool,
 }
 
@@ -48,9 +49,9 @@ struct ParticipantBody {
     initials: Option<String>,
     avatar_url: Option<String>,
     breakout_id: Option<String>,
-    not_before: Option<u64>,
-    expires_at: Option<u64>,
-    ttl_seconds: Option<u64>,
+    not_before: Option<WholeSeconds>,
+    expires_at: Option<WholeSeconds>,
+    ttl_seconds: Option<WholeSeconds>,
 }
 
 /// What is wrong with one participant.
@@ -101,7 +102,7 @@ pub(in crate::http) async fn mint(
         let found = broker.room_for_links(live, &service.room_key, if_absent);
         let found = found.await.map_err(refused)?;
         let mut results = Results::of(&found, &state.room_base_url, participants.len());
-        for participant in participants {
+        for Object(participant) in participants {
             let linked = participant.parse(&found.room).and_then(|guest| {
                 let link = broker.link(live, principal, &found.room, guest);
                 link.map_err(ItemProblem::from)
@@ -132,15 +133,17 @@ impl ParticipantBody {
                 let fault = "and expires_at exclude each other";
                 return Err(ItemProblem::of("ttl_seconds", fault));
             }
-            (Some(end), None) => Until::At(UnixTime::from_seconds(end)),
-            (None, Some(seconds)) => Until::For(Duration::from_secs(seconds)),
+            (Some(end), None) => Until::At(UnixTime::from_seconds(end.get())),
+            (None, Some(seconds)) => Until::For(Duration::from_secs(seconds.get())),
             (None, None) => Until::Usual,
         };
         Ok(Guest {
             invitee: Invitee {
                 id,
                 role,
-                not_before: self.not_before.map(UnixTime::from_seconds),
+                not_before: self
+                    .not_before
+                    .map(|begin| UnixTime::from_seconds(begin.get())),
                 until,
             },
             details: ParticipantDetails {

@@ -8,16 +8,20 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::domain::{RoleName, RoomBaseUrl, RoomId, RoomKey};
-use crate::http::body::{json_or_default, read_body};
+use crate::http::body::{json, json_or_default, read_body};
 use crate::http::problem::{Code, Problem};
 use crate::http::rooms::accepts_json;
 use crate::http::state::InternalState;
+use crate::http::whole_number::write_as_whole;
 use crate::rooms::{
     DeleteError, ResolveError, Resources, Room, SettingFault, SettingsChange, Templates,
     UpstreamFailure,
 };
 
 use super::caller::{InRoom, ServiceCaller, right};
+
+/// Faults of settings that a problem tells of one by one.
+const FAULTS_TOLD_MAX: usize = 8;
 
 /// A room as product backends see it.
 #[derive(Serialize)]
@@ -56,6 +60,13 @@ struct SettingsBody {
     settings: Map<String, Value>,
 }
 
+impl SettingsBody {
+    fn settings(mut self) -> Map<String, Value> {
+        write_as_whole(&mut self.settings);
+        self.settings
+    }
+}
+
 /// The body of a DELETE.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -72,7 +83,7 @@ pub(in crate::http) async fn ensure(
 ) -> Result<HttpResponse, Problem> {
     accepts_json(&request)?;
     let body = read_body(&request, payload, &state.parameters).await?;
-    let SettingsBody { settings } = json_or_default(&request, &body)?;
+    let settings = json_or_default::<SettingsBody>(&request, &body)?.settings();
     let (caller, room_key) = (&service.caller, &service.room_key);
     let work = async {
         let template = caller.live().templates.settings_of(room_key);
@@ -115,7 +126,7 @@ pub(in crate::http) async fn change(
 ) -> Result<HttpResponse, Problem> {
     accepts_json(&request)?;
     let body = read_body(&request, payload, &state.parameters).await?;
-    let SettingsBody { settings } = json_or_default(&request, &body)?;
+    let settings = json::<SettingsBody>(&request, &body)?.settings();
     let (room_key, templates) = (&service.room_key, &service.caller.live().templates);
     let template = templates.settings_of(room_key);
     let change = SettingsChange::check(settings, template, &state.catalogue)
@@ -188,26 +199,29 @@ pub(super) fn refused(error: ResolveError) -> Problem {
     }
 }
 
-/// Names the first setting, and says what is wrong with each.
+/// Names the first setting, and says what is wrong with each. What no setting can be called is the
+/// caller's own text, and not repeated.
 fn unusable(faults: &[SettingFault]) -> Problem {
-    let said: Vec<String> = faults.iter().take(16).map(ToString::to_string).collect();
-    let first = faults.first().map(|fault| fault.setting.as_str());
-    // A setting that nobody knows is the caller's own text.
-    let name: String = first
-        .unwrap_or_default()
-        .chars()
-        .filter(|c| c.is_ascii_alphanumeric() || *c == '_')
-        .take(64)
+    let named = || faults.iter().filter(|fault| fault.has_name_of_a_setting());
+    let mut said: Vec<String> = named()
+        .take(FAULTS_TOLD_MAX)
+        .map(SettingFault::to_string)
         .collect();
-    let detail = said.join("; ");
-    let detail: String = detail
-        .chars()
-        .filter(|c| !crate::domain::is_unsafe_in_text(*c))
-        .take(2000)
-        .collect();
-    Problem::new(Code::InvalidField)
-        .member(format!("settings.{name}"))
-        .detail(detail)
+    let untold = faults.len().saturating_sub(said.len());
+    if untold > 0 {
+        said.push(format!("{untold} more cannot be used"));
+    }
+    let code = if faults.iter().all(|fault| fault.problem.is_contradiction()) {
+        Code::SettingsConflict
+    } else {
+        Code::InvalidField
+    };
+    let member = match named().next() {
+        Some(fault) => format!("settings.{}", fault.setting),
+        None => "settings".to_owned(),
+    };
+    let detail = format!("{}.", said.join("; "));
+    Problem::new(code).member(member).detail(detail)
 }
 
 pub(super) fn answer(body: &impl Serialize) -> HttpResponse {

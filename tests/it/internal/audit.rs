@@ -85,7 +85,13 @@ async fn for_whom_a_backend_acts_is_bounded_and_said_once() {
     let app = app_with(&[&backend], "").await;
     app.put_room("course-101");
     let long = "x".repeat(256);
-    for people in [vec![""], vec![long.as_str()], vec!["a", "b"]] {
+    for people in [
+        vec![""],
+        vec![long.as_str()],
+        vec!["a", "b"],
+        vec!["a\tb"],
+        vec!["\u{e9}"],
+    ] {
         let mut request = app.call(
             &backend.key(),
             (Method::GET, "/v1/rooms/course-101"),

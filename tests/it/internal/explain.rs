@@ -23,11 +23,7 @@ async fn it_says_which_rule_decides_and_why_and_calls_nobody() {
     for (body, member) in [
         (json!({ "claims": { "sub": "u1" } }), "room"),
         (json!({ "room": "a/b", "claims": { "sub": "u1" } }), "room"),
-        (json!({ "room": "a", "claims": {} }), "claims"),
-        (
-            json!({ "room": "a", "claims": { "sub": "u" }, "issuer": "x" }),
-            "claims",
-        ),
+        (json!({ "room": "a" }), "claims"),
         (
             json!({ "room": "a", "claims": { "sub": "u" }, "role": "not one" }),
             "role",
@@ -38,4 +34,24 @@ async fn it_says_which_rule_decides_and_why_and_calls_nobody() {
         assert_eq!(answer.json()["member"], member, "{body}");
     }
     assert_eq!(app.upstream_calls(), calls);
+}
+
+#[tokio::test]
+async fn claims_that_make_no_user_are_refused_before_any_rule() {
+    let (app, key) = almighty().await;
+    for (body, reason) in [
+        (
+            json!({ "room": "a", "claims": {} }),
+            "these claims make no user (the claim that says who this is is missing or not text)",
+        ),
+        (
+            json!({ "room": "a", "claims": { "sub": "u" }, "issuer": "x" }),
+            "these claims make no user (names no configured issuer)",
+        ),
+    ] {
+        let answer = app.do_as(&key, EXPLAIN, &body).await.json();
+        assert_eq!(answer["outcome"]["decision"], "refused", "{answer}");
+        assert_eq!(answer["outcome"]["reason"], reason);
+        assert_eq!(answer["rules"], json!([]));
+    }
 }

@@ -67,6 +67,11 @@ async fn each_of_many_gets_a_link_or_a_problem_of_its_own() {
         { "id": "u9", "breakout_id": "x" },
         { "id": "", },
         { "id": "u11", "role": "moderator", "expires_at": NOW + 8 * 3600 },
+        { "id": "u12", "ttl_seconds": 60.0, "not_before": -1 },
+        { "id": "u13", "ttl_seconds": -60 },
+        { "id": "u14", "expires_at": 1e300 },
+        { "id": "u15", "not_before": 1e300 },
+        { "id": "u16", "name": "\n" },
     ]);
     let answer = links(&app, &key, &json!({ "participants": participants })).await;
     assert_eq!(answer.status, 200, "{answer:?}");
@@ -102,6 +107,11 @@ async fn each_of_many_gets_a_link_or_a_problem_of_its_own() {
             "invalid-field breakout_id",
             "invalid-field id",
             "28800",
+            "60",
+            "invalid-field expires_at",
+            "invalid-field expires_at",
+            "invalid-field not_before",
+            "invalid-field name",
         ]
     );
     assert_eq!(
@@ -155,6 +165,16 @@ async fn a_body_that_says_more_or_other_than_it_may_is_refused_as_a_whole() {
             json!({ "participants": [{ "id": 7 }] }),
             "invalid-field",
             "participants[0].id",
+        ),
+        (
+            json!({ "participants": [{ "id": "u", "ttl_seconds": 0.5 }] }),
+            "invalid-field",
+            "participants[0].ttl_seconds",
+        ),
+        (
+            json!({ "participants": [["u"]] }),
+            "invalid-field",
+            "participants[0]",
         ),
         (
             json!({ "participants": {} }),

@@ -114,13 +114,10 @@ async fn settings_that_cannot_be_are_refused_before_upstream_is_asked() {
             json!({ "settings": { "friendly_url": "x-y" } }),
             "settings.friendly_url",
         ),
+        (json!({ "settings": { "privacy": 1 } }), "settings.privacy"),
         (
-            json!({ "settings": { "privacy": "public" } }),
-            "settings.privacy",
-        ),
-        (
-            json!({ "settings": { "default_role": "attendee", "roles": [] } }),
-            "settings.default_role",
+            json!({ "settings": { "roles": ["no role"] } }),
+            "settings.roles",
         ),
         (json!({ "settings": 7 }), "settings"),
     ] {
@@ -130,6 +127,26 @@ async fn settings_that_cannot_be_are_refused_before_upstream_is_asked() {
             assert_eq!(answer.json()["member"], member, "{body}");
         }
     }
+    for (settings, member) in [
+        (json!({ "privacy": "public" }), "settings.privacy"),
+        (
+            json!({ "default_role": "attendee", "roles": [] }),
+            "settings.default_role",
+        ),
+        (
+            json!({ "max_participants": 5, "max_broadcasters": 6 }),
+            "settings.max_broadcasters",
+        ),
+    ] {
+        let body = json!({ "settings": settings });
+        for method in [Method::PUT, Method::PATCH] {
+            let answer = app.do_as(&key, (method, ROOM), &body).await;
+            assert_eq!(answer.code(), "settings-conflict", "{body}");
+            assert_eq!(answer.json()["member"], member, "{body}");
+        }
+    }
+    let nothing = app.do_as(&key, (Method::PATCH, ROOM), &BODY).await;
+    assert_eq!(nothing.code(), "invalid-field");
     let tags = json!({ "settings": { "tags": ["a"] } });
     let answer = app.do_as(&key, (Method::PATCH, ROOM), &tags).await;
     assert_eq!(answer.json()["member"], "settings.tags");
@@ -141,12 +158,51 @@ async fn settings_that_cannot_be_are_refused_before_upstream_is_asked() {
 }
 
 #[tokio::test]
+async fn faults_of_settings_repeat_a_few_and_nothing_that_is_no_name() {
+    let (app, key) = almighty().await;
+    let long = "x".repeat(65);
+    let foul = json!({ "\u{202e}canary": 1, "Canary <b>": 1, "": 1, long.as_str(): 1 });
+    let many: serde_json::Map<String, Value> = (0..500)
+        .map(|n| (format!("canary_{n:03}"), n.into()))
+        .collect();
+    for method in [Method::PUT, Method::PATCH] {
+        let body = json!({ "settings": foul });
+        let answer = app.do_as(&key, (method.clone(), ROOM), &body).await;
+        assert_eq!(answer.code(), "invalid-field");
+        assert_eq!(answer.json()["member"], "settings");
+        assert_eq!(answer.json()["detail"], "4 more cannot be used.");
+        let body = json!({ "settings": many });
+        let answer = app.do_as(&key, (method, ROOM), &body).await;
+        assert_eq!(answer.json()["member"], "settings.canary_000");
+        let detail = answer.json()["detail"].as_str().unwrap().to_owned();
+        assert_eq!(detail.matches("is no room setting").count(), 8, "{detail}");
+        assert!(detail.ends_with("; 492 more cannot be used."), "{detail}");
+    }
+}
+
+#[tokio::test]
+async fn a_whole_number_may_be_written_with_a_fraction_of_nothing() {
+    let (app, key) = almighty().await;
+    let settings = json!({ "settings": { "max_participants": 7.0 } });
+    let made = app.do_as(&key, (Method::PUT, ROOM), &settings).await;
+    assert_eq!(made.status, 200, "{made:?}");
+    let facts = app.upstream.room("course-101").unwrap();
+    assert_eq!(facts.settings["max_participants"].to_string(), "7");
+    let half = json!({ "settings": { "max_participants": 7.5 } });
+    let answer = app.do_as(&key, (Method::PATCH, ROOM), &half).await;
+    assert_eq!(answer.json()["member"], "settings.max_participants");
+}
+
+#[tokio::test]
 async fn settings_that_upstream_does_not_take_are_the_callers_to_mend() {
     let (app, key) = almighty().await;
     app.put_room("course-101");
     let roles = json!({ "settings": { "roles": ["nobody"], "default_role": "nobody" } });
     let answer = app.do_as(&key, (Method::PATCH, ROOM), &roles).await;
-    assert_eq!(answer.code(), "settings-rejected");
+    assert_eq!(
+        (answer.status, answer.code().as_str()),
+        (409, "settings-rejected")
+    );
     assert!(
         answer.json()["member"]
             .as_str()
@@ -177,13 +233,13 @@ async fn somebody_elses_room_is_neither_changed_nor_deleted() {
     let (app, key) = almighty().await;
     app.put_room_with("course-101", &json!({ "external_id": "course-7" }));
     for method in [Method::PUT, Method::PATCH, Method::DELETE, Method::GET] {
-        let answer = app.do_as(&key, (method.clone(), ROOM), &BODY).await;
+        let answer = app.do_as(&key, (method.clone(), ROOM), &json!({})).await;
         assert_eq!(answer.code(), "room-conflict", "{method}");
     }
     assert!(app.upstream.room("course-101").is_some());
     let missing = "/v1/rooms/course-102";
     for method in [Method::PATCH, Method::DELETE, Method::GET] {
-        let answer = app.do_as(&key, (method.clone(), missing), &BODY).await;
+        let answer = app.do_as(&key, (method.clone(), missing), &json!({})).await;
         assert_eq!(answer.code(), "no-such-room", "{method}");
     }
 }
@@ -195,7 +251,7 @@ async fn while_upstream_is_down_a_change_fails_and_joins_of_known_rooms_go_on() 
     app.join(&ada, "course-101").await;
     app.upstream.controls().fail("*", Fault::status(500));
     for method in [Method::PUT, Method::PATCH, Method::DELETE] {
-        let answer = app.do_as(&key, (method.clone(), ROOM), &BODY).await;
+        let answer = app.do_as(&key, (method.clone(), ROOM), &json!({})).await;
         assert_eq!(answer.code(), "upstream-unavailable", "{method}");
     }
     assert_eq!(app.join(&ada, "course-101").await.status, 200);
