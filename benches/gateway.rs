@@ -18,7 +18,7 @@ mod load_support;
 
 use std::time::{Duration, Instant};
 
-use load_support::broker::Beside;
+use load_support::broker::{Beside, Configuration, DEVELOPER_KEY};
 use load_support::client::{self, Connection, Requests};
 use load_support::nginx::Nginx;
 use load_support::server::{Measured, Server, median, median_of};
@@ -80,7 +80,7 @@ async fn ensured_room(broker: &str, key: &str) -> String {
 async fn added_time(beside: &Beside, broker: &Server, key: &str, room: &str) {
     let path = format!("/api/v1/rooms/{room}");
     let upstream = beside.upstream_address();
-    let direct = request("GET", &path, upstream, beside.developer_key(), None);
+    let direct = request("GET", &path, upstream, DEVELOPER_KEY, None);
     let through = request("GET", &path, &broker.address, key, None);
     let (mut upstream, mut gateway) = (
         Connection::open(upstream).await,
@@ -107,7 +107,7 @@ async fn timed(connection: &mut Connection, request: &[u8]) -> f64 {
 /// Many calls at once, through the gateway and through nginx, to an upstream that costs little.
 async fn throughput() {
     let upstream = Server::start_beside(&["serve-upstream"]);
-    let configuration = load_support::broker::Configuration::of(&upstream.address);
+    let configuration = Configuration::of(&upstream.address);
     let broker = Server::start(&["serve-broker", configuration.path()]);
     let key = configuration.key();
     let get = |host: &str| {

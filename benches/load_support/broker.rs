@@ -34,7 +34,8 @@ pub(crate) const ALGORITHMS: [(Algorithm, &str); 3] = [
 /// Tokens signed for each round of each algorithm.
 const TOKENS: usize = 3_000;
 
-const DEVELOPER_KEY: &str = "bench-developer-key-of-32-letters";
+/// What opens the simulated Digital Samba.
+pub(crate) const DEVELOPER_KEY: &str = "bench-developer-key-of-32-letters";
 
 /// The simulated neighbours, and a configuration that names them.
 pub(crate) struct Beside {
@@ -112,10 +113,6 @@ impl Beside {
     /// The simulated Digital Samba's host and port.
     pub(crate) fn upstream_address(&self) -> &str {
         self.upstream.base_url().strip_prefix("http://").unwrap()
-    }
-
-    pub(crate) fn developer_key(&self) -> &'static str {
-        DEVELOPER_KEY
     }
 
     /// What a product backend calls with.
