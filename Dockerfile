@@ -15,7 +15,7 @@ RUN mkdir -p src \
  && rm -r src
 
 # What the binary is made of: the sources, and the files that they include.
-COPY openapi.yaml ./
+COPY openapi.yaml openapi-internal.yaml ./
 COPY config/default.toml config/
 COPY src src
 # Files from the build context can be older than the stand-ins; cargo goes by their times.
@@ -30,7 +30,7 @@ COPY --from=build /build/target/release/room-broker /usr/local/bin/room-broker
 # Both the server and the health check read it.
 ENV ROOM_BROKER_CONFIG=/etc/room-broker/room-broker.toml
 USER 65532:65532
-EXPOSE 8080 8082
+EXPOSE 8080 8081 8082
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s --retries=3 \
   CMD ["/usr/local/bin/room-broker", "healthcheck"]
 ENTRYPOINT ["/usr/local/bin/room-broker"]

@@ -22,7 +22,8 @@ use room_broker::domain::{FriendlyUrl, RequestId, RoleName, RoomId, RoomKey};
 use room_broker::metrics::Metrics;
 use room_broker::policy::Admission;
 use room_broker::rooms::{
-    self, CreateFailure, Directory, NewRoom, Room, RoomUpstream, UpstreamFailure, UpstreamRoom,
+    self, CreateFailure, DeleteFailure, Directory, NewRoom, Resources, Room, RoomUpstream,
+    UpstreamFailure, UpstreamRoom,
 };
 use room_broker::settings::{Settings, Sources};
 use room_broker::simulator::identity_provider::{
@@ -58,6 +59,22 @@ impl RoomUpstream for EveryRoom {
         _new: &'a NewRoom,
     ) -> BoxFuture<'a, Result<UpstreamRoom, CreateFailure>> {
         std::future::ready(Err(CreateFailure::NameTaken)).boxed()
+    }
+
+    fn update<'a>(
+        &'a self,
+        _room: RoomId,
+        _settings: &'a serde_json::Map<String, serde_json::Value>,
+    ) -> BoxFuture<'a, Result<Option<UpstreamRoom>, UpstreamFailure>> {
+        std::future::ready(Ok(None)).boxed()
+    }
+
+    fn delete(
+        &self,
+        _room: RoomId,
+        _resources: Resources,
+    ) -> BoxFuture<'_, Result<(), DeleteFailure>> {
+        std::future::ready(Ok(())).boxed()
     }
 
     fn role_names(&self) -> BoxFuture<'_, Result<Vec<RoleName>, UpstreamFailure>> {

@@ -17,11 +17,12 @@ use crate::clock::Clock;
 use crate::developer_key::DeveloperKey;
 use crate::digital_samba::Client;
 use crate::gateway::Gateway;
-use crate::http::{BodyLimits, Health, InternalState, Limits, PublicState};
+use crate::http::internal::IdempotencyKeys;
+use crate::http::{Health, InternalState, Limits, PublicState};
 use crate::http_client::HttpClientError;
 use crate::join::{Broker, Live};
 use crate::metrics::Metrics;
-use crate::rooms::{self, Directory};
+use crate::rooms::{self, Directory, SettingsCatalogue};
 use crate::settings::Settings;
 use crate::token::Minter;
 use crate::trace_context::Sampler;
@@ -145,7 +146,7 @@ impl Parts {
             Arc::clone(&broker),
             Arc::clone(&live),
         )?;
-        let (public, internal) = states(settings, &broker, &live, gateway);
+        let (public, internal) = states(settings, &broker, &live, (&client, gateway));
         let health = Arc::new(Health::new(
             Arc::clone(&live),
             clock.clone(),
@@ -172,13 +173,11 @@ fn states(
     settings: &Settings,
     broker: &Arc<Broker>,
     live: &Arc<ArcSwap<Live>>,
-    gateway: Gateway,
+    upstream: (&Arc<Client>, Gateway),
 ) -> (Arc<PublicState>, Arc<InternalState>) {
     let limits = || Limits::new(settings.limits, &broker.clock, broker.metrics.clone());
-    let reads = |body_bytes_max| BodyLimits {
-        body_bytes_max,
-        body_timeout: settings.http.body_timeout,
-    };
+    let (client, gateway) = upstream;
+    let reads = |bytes| settings.http.body_limits(bytes);
     let public = Arc::new(PublicState {
         broker: Arc::clone(broker),
         live: Arc::clone(live),
@@ -189,6 +188,9 @@ fn states(
     let internal = Arc::new(InternalState {
         broker: Arc::clone(broker),
         gateway: Arc::new(gateway),
+        client: Arc::clone(client),
+        catalogue: SettingsCatalogue::built_in(),
+        idempotency: IdempotencyKeys::new(broker.clock.clone()),
         live: Arc::clone(live),
         limits: limits(),
         room_base_url: settings.digital_samba.rooms_url.clone(),

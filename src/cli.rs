@@ -10,6 +10,8 @@ mod healthcheck;
 mod mint;
 mod report;
 mod serve;
+#[cfg(feature = "simulator")]
+mod simulate;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -38,6 +40,9 @@ enum Command {
     /// Run everything on this machine, with a simulated Digital Samba and identity provider
     #[cfg(feature = "simulator")]
     Dev(dev::DevArguments),
+    /// Run the simulated Digital Samba and identity provider alone, to develop against
+    #[cfg(feature = "simulator")]
+    Simulate(simulate::SimulateArguments),
     /// Check a configuration: every fault at once, and the policy tests that it carries
     CheckConfig(check_config::CheckConfigArguments),
     /// Ask the policy
@@ -99,6 +104,8 @@ pub fn main() -> ExitCode {
         Command::Serve(arguments) => serve::run(&arguments),
         #[cfg(feature = "simulator")]
         Command::Dev(arguments) => dev::run(&arguments),
+        #[cfg(feature = "simulator")]
+        Command::Simulate(arguments) => simulate::run(&arguments),
         Command::CheckConfig(arguments) => check_config::run(&arguments),
         Command::Policy(PolicyCommand::Explain(arguments)) => explain::run(&arguments),
         Command::Mint(arguments) => mint::run(&arguments),

@@ -76,8 +76,15 @@ pub struct Clock(Source);
 
 #[derive(Clone, Debug)]
 enum Source {
-    System { start: Instant },
+    System {
+        start: Instant,
+    },
     Manual(Arc<ManualTime>),
+    /// The machine's, and what a hand has added.
+    Ahead {
+        start: Instant,
+        added: Arc<ManualTime>,
+    },
 }
 
 #[derive(Debug)]
@@ -107,24 +114,31 @@ impl Clock {
         (Self(Source::Manual(Arc::clone(&time))), ManualClock(time))
     }
 
-    /// The wall time.
+    /// The machine's clocks, which a hand can move ahead, for the simulator by itself.
     #[expect(
         clippy::disallowed_methods,
         reason = "the one place that asks the machine"
     )]
+    pub fn ahead() -> (Self, ClockHand) {
+        let added = Arc::new(ManualTime {
+            wall_millis: AtomicU64::new(0),
+            monotonic_millis: AtomicU64::new(0),
+        });
+        let clock = Self(Source::Ahead {
+            start: Instant::now(),
+            added: Arc::clone(&added),
+        });
+        (clock, ClockHand(added))
+    }
+
+    /// The wall time.
     pub fn now(&self) -> UnixTime {
         match &self.0 {
-            Source::System { .. } => {
-                let since_epoch = SystemTime::now()
-                    .duration_since(UNIX_EPOCH)
-                    .unwrap_or_default();
-                UnixTime {
-                    millis: millis_of(since_epoch),
-                }
-            }
+            Source::System { .. } => machine_now(),
             Source::Manual(time) => UnixTime {
-                millis: time.wall_millis.load(Ordering::Acquire),
+                millis: time.wall(),
             },
+            Source::Ahead { added, .. } => machine_now().plus(Duration::from_millis(added.wall())),
         }
     }
 
@@ -132,10 +146,27 @@ impl Clock {
     pub fn monotonic(&self) -> Monotonic {
         match &self.0 {
             Source::System { start } => Monotonic(start.elapsed()),
-            Source::Manual(time) => Monotonic(Duration::from_millis(
-                time.monotonic_millis.load(Ordering::Acquire),
-            )),
+            Source::Manual(time) => Monotonic(time.monotonic()),
+            Source::Ahead { start, added } => {
+                Monotonic(start.elapsed().saturating_add(added.monotonic()))
+            }
         }
+    }
+}
+
+impl ManualTime {
+    fn wall(&self) -> u64 {
+        self.wall_millis.load(Ordering::Acquire)
+    }
+
+    fn monotonic(&self) -> Duration {
+        Duration::from_millis(self.monotonic_millis.load(Ordering::Acquire))
+    }
+
+    fn advance(&self, duration: Duration) {
+        let millis = millis_of(duration);
+        self.wall_millis.fetch_add(millis, Ordering::AcqRel);
+        self.monotonic_millis.fetch_add(millis, Ordering::AcqRel);
     }
 }
 
@@ -146,17 +177,40 @@ pub struct ManualClock(Arc<ManualTime>);
 impl ManualClock {
     /// Moves both clocks forward.
     pub fn advance(&self, duration: Duration) {
-        self.0
-            .wall_millis
-            .fetch_add(millis_of(duration), Ordering::AcqRel);
-        self.0
-            .monotonic_millis
-            .fetch_add(millis_of(duration), Ordering::AcqRel);
+        self.0.advance(duration);
     }
 
     /// Makes the wall clock jump, as a machine's does when it is set; monotonic time goes on.
     pub fn set_wall(&self, to: UnixTime) {
         self.0.wall_millis.store(to.millis, Ordering::Release);
+    }
+}
+
+/// The hand that moves a clock ahead, and can do nothing else.
+#[derive(Clone, Debug)]
+pub struct ClockHand(Arc<ManualTime>);
+
+impl ClockHand {
+    /// Moves both clocks forward.
+    pub fn advance(&self, duration: Duration) {
+        self.0.advance(duration);
+    }
+}
+
+impl From<ManualClock> for ClockHand {
+    fn from(hand: ManualClock) -> Self {
+        Self(hand.0)
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that asks the machine"
+)]
+fn machine_now() -> UnixTime {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
+    UnixTime {
+        millis: millis_of(since_epoch.unwrap_or_default()),
     }
 }
 
@@ -175,5 +229,16 @@ mod tests {
         hand.set_wall(UnixTime::from_seconds(10));
         assert_eq!(clock.now().seconds(), 10);
         assert_eq!(clock.monotonic().since_start(), Duration::from_secs(5));
+    }
+
+    #[test]
+    fn a_clock_that_was_moved_ahead_goes_on_with_the_machine() {
+        let (clock, hand) = Clock::ahead();
+        let (wall, monotonic) = (clock.now(), clock.monotonic());
+        let hour = Duration::from_secs(3600);
+        hand.advance(hour);
+        assert!(wall.until(clock.now()) >= hour);
+        assert!(clock.monotonic().since(monotonic) >= hour);
+        assert!(wall.until(clock.now()) < 2 * hour);
     }
 }

@@ -3,6 +3,7 @@
 
 mod answer;
 mod api_url;
+mod backend_calls;
 mod breaker;
 mod budget;
 mod client;
@@ -10,6 +11,7 @@ mod exchange;
 mod forward;
 pub mod legacy;
 mod operations;
+mod records;
 mod room_facts;
 pub mod secrets;
 #[cfg(test)]
@@ -24,5 +26,8 @@ pub use forward::{
 };
 pub use operations::{
     Answer, BASE_PATH, Body, Matched, Method, NoMatch, Operation, PathFault, Routes,
+};
+pub use records::{
+    ListedRoom, LiveParticipant, LiveRoom, Moment, Page, Paging, Recording, Session,
 };
 pub use room_facts::RoomFacts;

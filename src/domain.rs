@@ -11,7 +11,7 @@ mod team;
 mod text;
 
 pub use appearance::{AvatarUrl, DisplayName, Initials};
-pub use ids::{BreakoutId, RequestId, RoomId, Subject, TeamId, UserId};
+pub use ids::{BreakoutId, RequestId, RoomId, SessionId, Subject, TeamId, UserId};
 pub use role_name::RoleName;
 pub use room_key::{FriendlyUrl, RoomKey};
 pub use room_pattern::{Captures, PatternFault, RoomPattern};

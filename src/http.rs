@@ -11,6 +11,7 @@ mod header_limit;
 mod health;
 pub mod internal;
 mod join;
+mod json_text;
 mod limits;
 mod me;
 pub mod problem;

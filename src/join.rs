@@ -1,6 +1,8 @@
 //! The main job: a proven principal asks for a room by the app's name of it, and gets a link that
 //! opens it in the role that policy gives. Each step takes the proof that the step before made.
 
+mod links;
+
 use std::sync::Arc;
 
 use crate::audit::{AuditLog, MintRecord, Person, RefusalRecord};
@@ -11,6 +13,8 @@ use crate::metrics::{Join as JoinLabels, Metrics};
 use crate::policy::{Admission, FieldSource, Policy, Refusal};
 use crate::rooms::{Directory, Found, ResolveError, Room, Templates};
 use crate::token::{MintError, Minter, ParticipantDetails, RoomToken};
+
+pub use links::{Guest, IfAbsent, LinkError, ServiceLink};
 
 /// What a caller may ask for beside the room. Policy decides what of it counts.
 #[derive(Debug, Default, Clone)]

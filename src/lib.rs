@@ -9,6 +9,10 @@
 //! Credential --authn--> Principal --policy--> Admission --rooms--> Room --token--> RoomToken
 //! ```
 //!
+//! A product backend takes another way to the same end: `Credential --authn--> ServicePrincipal
+//! --policy--> ServiceGrant`, where the right is a scope (`tokens:mint`) and rules are not asked.
+//! On its listener the type of a handler's caller names the scope that it needs (`http::internal`).
+//!
 //! What is not verified is called `Unverified…`. Names and ids are parsed once at the edge into the
 //! newtypes of [`domain`]. Time is a parameter: [`clock`] is the one place that asks the machine.
 //!
@@ -31,7 +35,7 @@
 //! | 10 | [`settings`] | files and environment in, each component's own parameters out |
 //! | 11 | [`app`] | wiring, bind, run, reload, drain |
 //! | 12 | [`cli`] | the commands |
-//! | side | `simulator` | an honest Digital Samba and a small identity provider, for `dev` and tests: speaks HTTP, shares no type with the rest |
+//! | side | `simulator` | an honest Digital Samba and a small identity provider, for `dev`, `simulate` and tests: speaks HTTP, shares no type with the rest |
 //!
 //! # Where to look
 //! Who is it? [`authn`]. May they? [`policy`]. Which room? `rooms/directory.rs`. Which token?

@@ -7,6 +7,7 @@ mod condition;
 mod engine;
 mod explain;
 mod parameters;
+mod service_grant;
 
 pub use admission::{Admission, Appearance, FieldSource};
 pub use cases::{Case, CaseFailure, Expectation, ExpectedOutcome, run};
@@ -14,3 +15,4 @@ pub use condition::{COMPREHENSIONS_MAX, DEPTH_MAX, EvaluationFault, NODES_MAX, S
 pub use engine::{Policy, Refusal};
 pub use explain::{Explanation, Finding, Outcome, RuleFinding};
 pub use parameters::{Admit, Effect, Parameters, PolicyFault, RuleParameters};
+pub use service_grant::{GrantRefusal, Invitee, ServiceGrant, Until};

@@ -10,16 +10,20 @@ mod resolve_error;
 mod room;
 mod setting_fault;
 mod settings_catalogue;
+mod settings_change;
 mod template;
 #[cfg(test)]
 pub(crate) mod testing;
 mod upstream;
 
-pub use directory::{Directory, Found, Parameters, Parts};
+pub use directory::{DeleteError, Directory, Found, Parameters, Parts};
 pub use naming::friendly_url;
 pub use resolve_error::ResolveError;
 pub use room::Room;
 pub use setting_fault::{SettingFault, SettingProblem};
 pub use settings_catalogue::SettingsCatalogue;
+pub use settings_change::SettingsChange;
 pub use template::{RoomSettings, Template, Templates};
-pub use upstream::{CreateFailure, NewRoom, RoomUpstream, UpstreamFailure, UpstreamRoom};
+pub use upstream::{
+    CreateFailure, DeleteFailure, NewRoom, Resources, RoomUpstream, UpstreamFailure, UpstreamRoom,
+};

@@ -9,6 +9,7 @@ use actix_web::middleware::from_fn;
 use actix_web::{App as ActixApp, HttpServer, web};
 
 use crate::digital_samba::Routes;
+use crate::http::internal::GatewayDescription;
 use crate::http::routes::{self, Origins};
 use crate::http::{self, Edge, HeaderLimit, Listener, TrustedProxies};
 use crate::settings::{Http, Settings};
@@ -144,12 +145,14 @@ impl Plan {
         let state = web::Data::from(Arc::clone(&self.parts.internal));
         let health = web::Data::from(Arc::clone(&self.parts.health));
         let operations = web::Data::new(Routes::default());
+        let description = web::Data::new(GatewayDescription::default());
         let edge = self.internal_edge.clone();
         let server = HttpServer::new(move || {
             ActixApp::new()
                 .app_data(state.clone())
                 .app_data(health.clone())
                 .app_data(operations.clone())
+                .app_data(description.clone())
                 .configure(routes::internal)
                 .wrap(from_fn(http::internal::audited))
                 .wrap(HeaderLimit)

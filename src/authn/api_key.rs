@@ -85,7 +85,7 @@ impl ApiKey {
     }
 }
 
-/// The id of a key: [`ID_LENGTH`] lowercase hexadecimal digits.
+/// The id of a key: twelve lowercase hexadecimal digits.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ApiKeyId(Box<str>);
 

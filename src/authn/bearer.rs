@@ -103,7 +103,6 @@ impl std::fmt::Debug for Bearer<'_> {
     }
 }
 
-/// `b64token` without its padding.
 /// RFC 6750's `b64token` without its padding, as a table: every request's bearer is looked at byte
 /// by byte.
 static TOKEN_BYTES: [bool; 256] = {

@@ -19,12 +19,12 @@ use crate::simulator::{digital_samba, identity_provider};
 use super::{report, serve};
 
 /// Upstream's own limit.
-const CALLS_PER_MINUTE: u32 = 1000;
+pub(super) const CALLS_PER_MINUTE: u32 = 1000;
 /// What opens the simulated Digital Samba, and nothing else: config/development.toml says the same,
 /// so that a `serve` beside it can use it too.
-const TEAM_ID: Uuid = Uuid::from_u128(0xde);
-const DEVELOPER_KEY: &str = "development-only";
-const TOKEN_TTL: Duration = Duration::from_secs(3600);
+pub(super) const TEAM_ID: Uuid = Uuid::from_u128(0xde);
+pub(super) const DEVELOPER_KEY: &str = "development-only";
+pub(super) const TOKEN_TTL: Duration = Duration::from_secs(3600);
 
 #[derive(Debug, Args)]
 pub(super) struct DevArguments {
@@ -118,7 +118,7 @@ fn start_beside(
     })
 }
 
-fn listener(address: SocketAddr) -> Result<TcpListener, String> {
+pub(super) fn listener(address: SocketAddr) -> Result<TcpListener, String> {
     TcpListener::bind(address).map_err(|error| format!("{address} cannot be bound: {error}"))
 }
 
@@ -236,7 +236,8 @@ fn backend_banner(running: &Running, key: &ApiKey) {
         r#"A product backend calls at http://{internal}, with a key of its own:
 
   KEY={key}
-  curl -s -H "Authorization: Bearer $KEY" http://{internal}/v1/rooms/course-101
+  curl -s -X PUT -H "Authorization: Bearer $KEY" http://{internal}/v1/rooms/course-101
+  curl -s -H "Authorization: Bearer $KEY" --json '{{"participants":[{{"id":"grace","name":"Grace Hall","role":"speaker"}}]}}' http://{internal}/v1/rooms/course-101/join-links
 
 Stop with Ctrl-C.
 "#

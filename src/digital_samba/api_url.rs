@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use url::Url;
 
-use crate::domain::{FriendlyUrl, RoomId, TextFault};
+use crate::domain::{FriendlyUrl, RoomId, SessionId, TextFault};
 
 use super::operations::{BASE_PATH, Operation};
 
@@ -35,11 +35,12 @@ impl FromStr for ApiUrl {
     }
 }
 
-/// What stands for `{room}` in a path. Either type holds nothing that a path could misread.
+/// What stands for `{room}` or `{session}` in a path. Each type holds nothing that a path could misread.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum RoomSegment<'a> {
     Id(RoomId),
     Name(&'a FriendlyUrl),
+    Session(SessionId),
 }
 
 impl ApiUrl {
@@ -77,6 +78,9 @@ impl ApiUrl {
                     }
                     Some(RoomSegment::Name(name)) if segment == "{room}" => {
                         segments.push(name.as_str());
+                    }
+                    Some(RoomSegment::Session(id)) if segment == "{session}" => {
+                        segments.push(&id.to_string());
                     }
                     Some(_) | None => {
                         segments.push(segment);

@@ -7,14 +7,16 @@ use arc_swap::ArcSwap;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use secrecy::SecretString;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use crate::clock::{Clock, UnixTime};
 use crate::developer_key::{AuthorizationForm, DeveloperKey};
 use crate::domain::{FriendlyUrl, RoleName, RoomId, TeamId};
 use crate::http_client::HttpClientError;
 use crate::metrics::Metrics;
-use crate::rooms::{CreateFailure, NewRoom, RoomUpstream, UpstreamFailure, UpstreamRoom};
+use crate::rooms::{
+    CreateFailure, DeleteFailure, NewRoom, Resources, RoomUpstream, UpstreamFailure, UpstreamRoom,
+};
 
 use super::api_url::{ApiUrl, RoomSegment};
 use super::exchange::{Call, Exchange};
@@ -71,7 +73,7 @@ pub struct TeamInfo {
 /// The client of the upstream API. Cheap to clone: breaker, budget and connections are shared.
 #[derive(Clone)]
 pub struct Client {
-    exchange: Arc<Exchange>,
+    pub(super) exchange: Arc<Exchange>,
 }
 
 impl Client {
@@ -165,7 +167,7 @@ impl Client {
     }
 
     async fn create_room(&self, new: &NewRoom) -> Result<UpstreamRoom, CreateFailure> {
-        let body = serde_json::Value::Object(new.settings.clone()).to_string();
+        let body = Value::Object(new.settings.clone()).to_string();
         let call = Call {
             body: Some(body.into_bytes()),
             ..Call::of(&CREATE_ROOM)
@@ -229,6 +231,22 @@ impl RoomUpstream for Client {
         new: &'a NewRoom,
     ) -> BoxFuture<'a, Result<UpstreamRoom, CreateFailure>> {
         self.create_room(new).boxed()
+    }
+
+    fn update<'a>(
+        &'a self,
+        room: RoomId,
+        settings: &'a Map<String, Value>,
+    ) -> BoxFuture<'a, Result<Option<UpstreamRoom>, UpstreamFailure>> {
+        self.update_room(room, settings).boxed()
+    }
+
+    fn delete(
+        &self,
+        room: RoomId,
+        resources: Resources,
+    ) -> BoxFuture<'_, Result<(), DeleteFailure>> {
+        self.delete_room(room, resources).boxed()
     }
 
     fn role_names(&self) -> BoxFuture<'_, Result<Vec<RoleName>, UpstreamFailure>> {

@@ -100,12 +100,25 @@ impl Exchange {
         &self,
         call: &Call<'_>,
     ) -> Result<T, UpstreamFailure> {
+        self.call_and_read(call, wire::read).await
+    }
+
+    /// The same where the body of a good answer says nothing: there is none, or some text.
+    pub(super) async fn command(&self, call: &Call<'_>) -> Result<(), UpstreamFailure> {
+        self.call_and_read(call, |_body| Ok(())).await
+    }
+
+    async fn call_and_read<T>(
+        &self,
+        call: &Call<'_>,
+        read: fn(&[u8]) -> Result<T, &'static str>,
+    ) -> Result<T, UpstreamFailure> {
         let started = self.clock.monotonic();
         let mut retries = 0;
         loop {
             let spent = self.clock.monotonic().since(started);
             let left = self.parameters.deadline.saturating_sub(spent);
-            let fault = match self.try_once(call, left).await {
+            let fault = match self.try_once(call, read, left).await {
                 Ok(answer) => return Ok(answer),
                 Err(fault) => fault,
             };
@@ -126,12 +139,14 @@ impl Exchange {
     }
 
     /// One try, counted and timed.
-    async fn try_once<T: DeserializeOwned>(
+    async fn try_once<T>(
         &self,
         call: &Call<'_>,
+        read: fn(&[u8]) -> Result<T, &'static str>,
         left: Duration,
     ) -> Result<T, Fault> {
-        let tried = self.pass_guards(call, left).await;
+        let sent = self.pass_guards(call, left).await;
+        let tried = sent.and_then(|body| read(&body).map_err(Fault::malformed));
         let status = match &tried {
             Ok(_) => "200".to_owned(),
             Err(fault) => fault.label.to_string(),
@@ -142,11 +157,7 @@ impl Exchange {
         tried
     }
 
-    async fn pass_guards<T: DeserializeOwned>(
-        &self,
-        call: &Call<'_>,
-        left: Duration,
-    ) -> Result<T, Fault> {
+    async fn pass_guards(&self, call: &Call<'_>, left: Duration) -> Result<Vec<u8>, Fault> {
         let open =
             |retry_after| Fault::unsent(UpstreamFailure::Unavailable { retry_after }, "breaker");
         // Asked twice: nobody queues before a closed door, and the door may close meanwhile.
@@ -176,7 +187,7 @@ impl Exchange {
         {
             self.budget.pause(retry_after);
         }
-        wire::read(&sent?).map_err(Fault::malformed)
+        sent
     }
 
     /// A request in the team's name.

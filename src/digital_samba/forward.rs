@@ -321,7 +321,7 @@ impl Forwarder {
             200..=299 => Ok(Forwarded {
                 status: code,
                 headers: passed_on(response.headers()),
-                body: self.stream(Vec::new(), response, permit),
+                body: self.stream(Bytes::new(), response.content_length(), response, permit),
             }),
             _ => Err(malformed(
                 "it is a redirect or another status without meaning here",
@@ -365,6 +365,8 @@ impl Forwarder {
         }
         let status = response.status().as_u16();
         let headers = passed_on(response.headers());
+        // Asked before anything is read: it becomes what is left.
+        let length = response.content_length();
         let bytes_max = self.parameters.json_bytes_max;
         let mut read = Vec::new();
         loop {
@@ -379,7 +381,7 @@ impl Forwarder {
                 if whole {
                     return Err(malformed("it is too long"));
                 }
-                let body = self.stream(read, response, permit);
+                let body = self.stream(Bytes::from(read), length, response, permit);
                 return Ok(Forwarded {
                     status,
                     headers,
@@ -399,7 +401,8 @@ impl Forwarder {
 
     fn stream(
         &self,
-        read: Vec<u8>,
+        read: Bytes,
+        length: Option<u64>,
         response: Response,
         permit: OwnedSemaphorePermit,
     ) -> AnswerBody {
@@ -407,7 +410,8 @@ impl Forwarder {
             idle_timeout: self.parameters.idle_timeout,
             bytes_max: self.parameters.download_bytes_max,
         };
-        AnswerBody::Chunks(Chunks::of(Bytes::from(read), response, limits, permit))
+        let beginning = chunks::Beginning { read, length };
+        AnswerBody::Chunks(Chunks::of(beginning, response, limits, permit))
     }
 }
 

@@ -7,7 +7,8 @@ mod routes;
 use crate::domain::Scope;
 
 pub(super) use catalogue::{
-    CREATE_ROOM, CREATE_ROOM_TOKEN, GET_ROOM, GET_TEAM, LIST_ROLES, LIST_ROOMS,
+    CREATE_ROOM, CREATE_ROOM_TOKEN, DELETE_ROOM, END_SESSION, GET_ROOM, GET_ROOM_LIVE_PARTICIPANTS,
+    GET_TEAM, LIST_RECORDINGS, LIST_ROLES, LIST_ROOM_SESSIONS, LIST_ROOMS, UPDATE_ROOM,
 };
 pub use routes::{Matched, NoMatch, PathFault, Routes};
 

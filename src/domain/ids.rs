@@ -57,6 +57,10 @@ uuid_id! {
     RoomId
 }
 uuid_id! {
+    /// Upstream's id of a session of a room.
+    SessionId
+}
+uuid_id! {
     /// Upstream's id of a team, the token's claim `td`.
     TeamId
 }

@@ -42,7 +42,7 @@ struct Asked {
     user_id: Option<String>,
     role: RoleName,
     details: ParticipantDetails,
-    not_before: UnixTime,
+    not_before: Option<UnixTime>,
     expires_at: UnixTime,
 }
 
@@ -118,9 +118,9 @@ impl Asked {
             breakout_id: parsed("breakoutId", body.breakout_id, BreakoutId::parse)?,
         };
         let not_before = if body.nbf.is_null() {
-            now
+            None
         } else {
-            seconds(&body.nbf).ok_or_else(|| faulty("nbf", "is not a valid time"))?
+            Some(seconds(&body.nbf).ok_or_else(|| faulty("nbf", "is not a valid time"))?)
         };
         let expires_at = if body.exp.is_null() {
             latest
@@ -128,7 +128,7 @@ impl Asked {
             expiry(&body.exp, now).ok_or_else(|| faulty("exp", "is not a valid time"))?
         };
         let expires_at = expires_at.min(latest);
-        if expires_at <= now || expires_at <= not_before {
+        if expires_at <= now || not_before.is_some_and(|from| expires_at <= from) {
             return Err(faulty("exp", "must be after now and after nbf"));
         }
         Ok(Self {

@@ -4,14 +4,25 @@ use actix_web::HttpResponse;
 use actix_web::http::header;
 
 const OPENAPI: &str = include_str!("../../openapi.yaml");
+const INTERNAL_OPENAPI: &str = include_str!("../../openapi-internal.yaml");
 const DOCS: &str = include_str!("docs.html");
 
-/// `GET /openapi.yaml`.
+/// `GET /openapi.yaml` of the public listener.
 pub(super) async fn openapi() -> HttpResponse {
+    yaml(OPENAPI)
+}
+
+/// `GET /openapi.yaml` of the internal listener: a description of its own, since the two listeners
+/// answer some paths with different things.
+pub(super) async fn internal_openapi() -> HttpResponse {
+    yaml(INTERNAL_OPENAPI)
+}
+
+fn yaml(text: &'static str) -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((header::CACHE_CONTROL, "public, max-age=300"))
         .content_type("application/yaml")
-        .body(OPENAPI)
+        .body(text)
 }
 
 /// `GET /docs`: the same for people, on one page that loads nothing from elsewhere.

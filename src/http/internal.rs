@@ -4,8 +4,16 @@
 
 mod audit;
 mod caller;
+pub(super) mod description;
+pub(super) mod explain;
 pub(super) mod gateway;
+mod idempotency;
+pub(super) mod join_links;
+pub(super) mod lives;
+pub(super) mod room_list;
 pub(super) mod rooms;
 
 pub use audit::{CallNote, audited};
 pub use caller::{InRoom, ProvenService, Right, Service, ServiceCaller, right};
+pub use description::GatewayDescription;
+pub use idempotency::IdempotencyKeys;

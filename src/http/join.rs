@@ -13,6 +13,7 @@ use crate::join::{JoinRequest, Joined};
 use super::authenticate::Caller;
 use super::body::{json_or_default, read_body};
 use super::edge::RequestContext;
+use super::json_text::Json;
 use super::problem::{Code, Problem};
 use super::rooms::{accepts_json, room_key_of};
 use super::state::PublicState;
@@ -129,43 +130,5 @@ fn answer(joined: &Joined, base: &RoomBaseUrl) -> Vec<u8> {
         joined.token.refresh_after().seconds(),
     );
     json.raw("}");
-    json.0
-}
-
-/// JSON under construction.
-struct Json(Vec<u8>);
-
-impl Json {
-    fn with_capacity(bytes: usize) -> Self {
-        Self(Vec::with_capacity(bytes))
-    }
-
-    fn raw(&mut self, text: &str) {
-        self.0.extend_from_slice(text.as_bytes());
-    }
-
-    /// A member whose text has no character that JSON escapes.
-    fn plain(&mut self, member: &str, text: &str) {
-        debug_assert!(
-            text.bytes()
-                .all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\'),
-            "{text}"
-        );
-        self.raw(member);
-        self.raw("\"");
-        self.raw(text);
-        self.raw("\"");
-    }
-
-    /// A member with any text.
-    fn text(&mut self, member: &str, text: &str) {
-        self.raw(member);
-        // Writing into memory does not fail.
-        let _written = serde_json::to_writer(&mut self.0, text);
-    }
-
-    fn number(&mut self, member: &str, number: u64) {
-        self.raw(member);
-        let _written = serde_json::to_writer(&mut self.0, &number);
-    }
+    json.into_bytes()
 }

@@ -1,5 +1,7 @@
 //! `GET /v1/rooms/{room_key}`: may I enter, as what, does it exist? Creates nothing.
 
+use std::borrow::Cow;
+
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
@@ -70,10 +72,16 @@ pub(super) async fn read(
         }))
 }
 
-/// The room key of a path, already decoded once by the router. What it leaves encoded is refused.
+/// The room key of a path, already decoded once by the router, but for `%`, `/` and `+`: of these a
+/// key may have the last. What is left encoded is refused.
 pub(super) fn room_key_of(request: &HttpRequest) -> Result<RoomKey, Problem> {
     let text = request.match_info().get("room_key").unwrap_or_default();
-    RoomKey::parse(text).map_err(|fault| {
+    let text = if text.contains('%') {
+        Cow::Owned(text.replace("%2B", "+").replace("%2b", "+"))
+    } else {
+        Cow::Borrowed(text)
+    };
+    RoomKey::parse(&text).map_err(|fault| {
         Problem::new(Code::InvalidRoomKey).detail(format!("The room key {fault}."))
     })
 }

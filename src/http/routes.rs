@@ -10,8 +10,9 @@ use arc_swap::ArcSwap;
 
 use crate::digital_samba::BASE_PATH;
 
+use super::internal::{self, join_links, lives, room_list};
 use super::problem::{Code, Problem};
-use super::{documents, health, internal, join, me, rooms};
+use super::{documents, health, join, me, rooms};
 
 /// Origins that browsers may call from, compared exactly; replaced at a reload.
 pub type Origins = Arc<ArcSwap<Vec<HeaderValue>>>;
@@ -30,17 +31,54 @@ pub const PUBLIC: &[(&str, &[Method], &str)] = &[
     ("/docs", &[Method::GET], "docs"),
 ];
 
-/// The paths of the internal listener.
+/// The paths of the internal listener; a method of a path may have a name of its own.
 pub const INTERNAL: &[(&str, &[Method], &str)] = &[
-    ("/v1/rooms/{room_key}", &[Method::GET], "service-read-room"),
     (
         "/api/v1/{path}",
         &[Method::GET, Method::POST, Method::PATCH, Method::DELETE],
         "gateway",
     ),
+    (
+        "/openapi-digital-samba.json",
+        &[Method::GET],
+        "gateway-description",
+    ),
+    ("/v1/rooms", &[Method::GET], "list-rooms"),
+    (
+        ROOM,
+        &[Method::PUT, Method::GET, Method::PATCH, Method::DELETE],
+        "room",
+    ),
+    (
+        "/v1/rooms/{room_key}/join-links",
+        &[Method::POST],
+        "join-links",
+    ),
+    ("/v1/rooms/{room_key}/live", &[Method::GET], "room-live"),
+    (
+        "/v1/rooms/{room_key}/sessions",
+        &[Method::GET],
+        "room-sessions",
+    ),
+    (
+        "/v1/rooms/{room_key}/recordings",
+        &[Method::GET],
+        "room-recordings",
+    ),
+    (
+        "/v1/rooms/{room_key}/end-session",
+        &[Method::POST],
+        "end-session",
+    ),
+    ("/v1/policy/explain", &[Method::POST], "explain-policy"),
+    ("/openapi.yaml", &[Method::GET], "openapi"),
+    ("/docs", &[Method::GET], "docs"),
     ("/healthz", &[Method::GET], "healthz"),
     ("/readyz", &[Method::GET], "readyz"),
 ];
+
+/// A room by its key.
+const ROOM: &str = "/v1/rooms/{room_key}";
 
 /// The paths of the ops listener.
 pub const OPS: &[(&str, &[Method], &str)] = &[
@@ -74,18 +112,69 @@ pub fn public(config: &mut web::ServiceConfig) {
 
 /// Registers the internal listener's paths.
 pub fn internal(config: &mut web::ServiceConfig) {
+    let room = |rest: &str| format!("{ROOM}/{rest}");
     config
         .service(get(
-            "/v1/rooms/{room_key}",
-            "service-read-room",
-            get_or_head().to(internal::rooms::read),
+            "/v1/rooms",
+            "list-rooms",
+            get_or_head().to(room_list::list),
+        ))
+        .service(
+            web::resource(ROOM)
+                .name("room")
+                .route(web::put().to(internal::rooms::ensure))
+                .route(get_or_head().to(internal::rooms::read))
+                .route(web::patch().to(internal::rooms::change))
+                .route(web::delete().to(internal::rooms::delete))
+                .default_service(web::to(|| only("GET, HEAD, PUT, PATCH, DELETE"))),
+        )
+        .service(post(
+            &room("join-links"),
+            "join-links",
+            web::post().to(join_links::mint),
+        ))
+        .service(get(
+            &room("live"),
+            "room-live",
+            get_or_head().to(lives::live),
+        ))
+        .service(get(
+            &room("sessions"),
+            "room-sessions",
+            get_or_head().to(lives::sessions),
+        ))
+        .service(get(
+            &room("recordings"),
+            "room-recordings",
+            get_or_head().to(lives::recordings),
+        ))
+        .service(post(
+            &room("end-session"),
+            "end-session",
+            web::post().to(lives::end_session),
+        ))
+        .service(post(
+            "/v1/policy/explain",
+            "explain-policy",
+            web::post().to(internal::explain::explain),
+        ))
+        .service(get(
+            "/openapi.yaml",
+            "openapi",
+            get_or_head().to(documents::internal_openapi),
+        ))
+        .service(get(
+            "/openapi-digital-samba.json",
+            "gateway-description",
+            get_or_head().to(internal::description::read),
         ))
         // Its own routes are the catalogue's.
         .service(
             web::resource([BASE_PATH, "/api/v1/{path:.*}"])
                 .name("gateway")
                 .route(web::route().to(internal::gateway::call)),
-        );
+        )
+        .service(get("/docs", "docs", get_or_head().to(documents::docs)));
     probes(config);
 }
 

@@ -7,11 +7,14 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 
 use crate::clock::{Clock, Monotonic};
+use crate::digital_samba::Client;
 use crate::domain::RoomBaseUrl;
 use crate::gateway::Gateway;
 use crate::join::{Broker, Live};
 use crate::metrics::Metrics;
+use crate::rooms::SettingsCatalogue;
 
+use super::internal::IdempotencyKeys;
 use super::limits::Limits;
 
 /// How a listener reads bodies.
@@ -45,6 +48,12 @@ pub struct InternalState {
     pub broker: Arc<Broker>,
     /// Upstream's own API.
     pub gateway: Arc<Gateway>,
+    /// What upstream tells of rooms' lives.
+    pub client: Arc<Client>,
+    /// What room settings there are.
+    pub catalogue: SettingsCatalogue,
+    /// What was answered to requests that may come twice.
+    pub idempotency: IdempotencyKeys,
     /// Who calls and what they may; replaced at a reload.
     pub live: Arc<ArcSwap<Live>>,
     /// How often.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use moka::ops::compute::Op;
 use moka::sync::Cache;
 use prometheus_client::metrics::counter::Counter;
 
@@ -34,6 +35,8 @@ pub(super) enum Sighting {
 struct Entry {
     room: Arc<Room>,
     read_at: Monotonic,
+    /// It was changed since: asked for anew, and served only while upstream fails.
+    outdated: bool,
     /// Before this moment a stale room is served without another try.
     reread_at: Monotonic,
 }
@@ -76,7 +79,7 @@ impl RoomCache {
     pub(super) fn servable(&self, key: &RoomKey) -> Option<Arc<Room>> {
         let entry = self.rooms.get(key)?;
         let now = self.clock.monotonic();
-        if now.since(entry.read_at) < self.fresh_for {
+        if !entry.outdated && now.since(entry.read_at) < self.fresh_for {
             self.hits.inc();
             return Some(entry.room);
         }
@@ -134,6 +137,7 @@ impl RoomCache {
                 let entry = Entry {
                     room,
                     read_at: now,
+                    outdated: false,
                     reread_at: now,
                 };
                 self.rooms.insert(key.clone(), entry);
@@ -144,15 +148,33 @@ impl RoomCache {
             }
             Sighting::Unusable => self.forget(key),
             Sighting::Unknown => {
-                if let Some(entry) = self.rooms.get(key) {
-                    let entry = Entry {
-                        reread_at: now.plus(REREAD_PAUSE),
-                        ..entry
-                    };
-                    self.rooms.insert(key.clone(), entry);
-                }
+                self.amend(key, |entry| Entry {
+                    reread_at: now.plus(REREAD_PAUSE),
+                    ..entry
+                });
             }
         }
+    }
+
+    /// The room was changed upstream, or may have been: it is to be read again.
+    pub(super) fn outdate(&self, key: &RoomKey) {
+        let now = self.clock.monotonic();
+        self.absences.invalidate(key);
+        self.amend(key, |entry| Entry {
+            outdated: true,
+            reread_at: now,
+            ..entry
+        });
+    }
+
+    /// Changes an entry in one step: one that is forgotten meanwhile must not come back.
+    fn amend(&self, key: &RoomKey, change: impl FnOnce(Entry) -> Entry) {
+        self.rooms
+            .entry_by_ref(key)
+            .and_compute_with(|known| match known {
+                Some(entry) => Op::Put(change(entry.into_value())),
+                None => Op::Nop,
+            });
     }
 
     pub(super) fn forget(&self, key: &RoomKey) {

@@ -1,6 +1,8 @@
 //! Which room? Room key in, room out: from memory, else found upstream, else created there, once
 //! however many ask. Knows no HTTP and no policy.
 
+mod change;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +20,8 @@ use super::resolve_error::ResolveError;
 use super::room::Room;
 use super::template::Templates;
 use super::upstream::{RoomUpstream, UpstreamFailure};
+
+pub use change::DeleteError;
 
 /// Callers that wait for upstream at once; more are told that we are busy. Bounds what an outage
 /// can pile up.

@@ -97,7 +97,7 @@ impl FindOrCreate {
             external_id,
             ..created
         };
-        let room = self.prove(wanted, created).await?;
+        let room = self.prove(wanted.key, wanted.templates, created).await?;
         Ok(Landed::Room {
             room,
             created: true,
@@ -109,7 +109,7 @@ impl FindOrCreate {
         wanted: Wanted<'_>,
         found: UpstreamRoom,
     ) -> Result<Landed, ResolveError> {
-        let room = self.prove(wanted, found).await?;
+        let room = self.prove(wanted.key, wanted.templates, found).await?;
         Ok(Landed::Room {
             room,
             created: false,
@@ -117,12 +117,12 @@ impl FindOrCreate {
     }
 
     /// Proves that a room of the right name is this key's, and as private as it should be.
-    async fn prove(
+    pub(super) async fn prove(
         &self,
-        wanted: Wanted<'_>,
+        key: &RoomKey,
+        templates: &Templates,
         found: UpstreamRoom,
     ) -> Result<Arc<Room>, ResolveError> {
-        let Wanted { key, templates } = wanted;
         match found.external_id.as_deref() {
             Some(owner) if owner == key.as_str() => {}
             None | Some("") if self.adopt => {}

@@ -65,6 +65,12 @@ pub enum SettingProblem {
         /// In words.
         expected: &'static str,
     },
+    /// Upstream takes it at a room's creation alone.
+    #[error("can only be set when the room is created")]
+    CreateOnly,
+    /// Another privacy than the template's.
+    #[error("is the template's to say")]
+    OfTemplate,
     /// A list that says something twice.
     #[error("names something twice")]
     Twice,

@@ -64,6 +64,15 @@ enum Scope {
     Response,
 }
 
+/// Which room settings are written into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Into {
+    /// One that is to be created.
+    New,
+    /// One that is there.
+    Existing,
+}
+
 /// All settings by name. Built once at start and passed to whoever checks templates.
 #[derive(Debug)]
 pub struct SettingsCatalogue {
@@ -89,10 +98,10 @@ impl SettingsCatalogue {
     }
 
     /// Every fault of each setting on its own.
-    pub(super) fn faults_of(&self, settings: &Map<String, Value>) -> Vec<SettingFault> {
+    pub(super) fn faults_of(&self, settings: &Map<String, Value>, into: Into) -> Vec<SettingFault> {
         let mut faults = Vec::new();
         for (name, value) in settings {
-            if let Err(problem) = self.check(name, value) {
+            if let Err(problem) = self.check(name, value, into) {
                 faults.push(SettingFault {
                     setting: name.clone(),
                     problem,
@@ -102,7 +111,13 @@ impl SettingsCatalogue {
         faults
     }
 
-    fn check(&self, name: &str, value: &Value) -> Result<(), SettingProblem> {
+    /// Whether a room that exists can be given it.
+    pub(super) fn is_changeable(&self, name: &str) -> bool {
+        let setting = self.settings.get(name);
+        setting.is_some_and(|setting| setting.scope.contains(&Scope::Update))
+    }
+
+    fn check(&self, name: &str, value: &Value, into: Into) -> Result<(), SettingProblem> {
         let Some(setting) = self.settings.get(name) else {
             return Err(SettingProblem::Unknown);
         };
@@ -119,6 +134,9 @@ impl SettingsCatalogue {
         }
         if !setting.scope.contains(&Scope::Create) {
             return Err(SettingProblem::TeamOnly);
+        }
+        if into == Into::Existing && !setting.scope.contains(&Scope::Update) {
+            return Err(SettingProblem::CreateOnly);
         }
         setting.check(value)
     }

@@ -6,7 +6,7 @@ use crate::domain::{RoleName, RoomKey, RoomPattern};
 
 use super::naming::friendly_url;
 use super::setting_fault::{SettingFault, SettingProblem};
-use super::settings_catalogue::SettingsCatalogue;
+use super::settings_catalogue::{Into, SettingsCatalogue};
 use super::upstream::NewRoom;
 
 /// What end-to-end encryption excludes, by upstream's rules.
@@ -33,7 +33,7 @@ impl RoomSettings {
         values: Map<String, Value>,
         catalogue: &SettingsCatalogue,
     ) -> Result<Self, Vec<SettingFault>> {
-        let mut faults = catalogue.faults_of(&values);
+        let mut faults = catalogue.faults_of(&values, Into::New);
         if faults.is_empty() {
             faults = rule_faults(&values);
         }
@@ -42,6 +42,36 @@ impl RoomSettings {
         }
         let public = values.get("privacy").and_then(Value::as_str) == Some("public");
         Ok(Self { values, public })
+    }
+
+    /// These with others over them, checked as a whole: there are rules between settings.
+    ///
+    /// # Errors
+    /// Every [`SettingFault`] there is.
+    pub fn overlaid(
+        &self,
+        asked: &Map<String, Value>,
+        catalogue: &SettingsCatalogue,
+    ) -> Result<Self, Vec<SettingFault>> {
+        self.check_privacy(asked)?;
+        let mut values = self.values.clone();
+        values.extend(asked.clone());
+        Self::check(values, catalogue)
+    }
+
+    /// A room's privacy is its template's to say: joins hold the room to it.
+    pub(super) fn check_privacy(
+        &self,
+        asked: &Map<String, Value>,
+    ) -> Result<(), Vec<SettingFault>> {
+        let own = if self.public { "public" } else { "private" };
+        match asked.get("privacy") {
+            Some(privacy) if privacy.as_str() != Some(own) => Err(vec![SettingFault {
+                setting: "privacy".to_owned(),
+                problem: SettingProblem::OfTemplate,
+            }]),
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// Whether rooms of this template may be entered without a token: only if it says so.
@@ -63,7 +93,7 @@ fn texts<'a>(values: &'a Map<String, Value>, name: &str) -> impl Iterator<Item =
 }
 
 /// What single settings cannot show.
-fn rule_faults(values: &Map<String, Value>) -> Vec<SettingFault> {
+pub(super) fn rule_faults(values: &Map<String, Value>) -> Vec<SettingFault> {
     let mut faults = Vec::new();
     let mut fault = |setting: &str, problem| {
         faults.push(SettingFault {
@@ -130,6 +160,14 @@ impl Templates {
         Self {
             templates,
             without: RoomSettings::default(),
+        }
+    }
+
+    /// One template for every room key.
+    pub fn of_one(settings: RoomSettings) -> Self {
+        Self {
+            templates: Vec::new(),
+            without: settings,
         }
     }
 

@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard};
 
 use futures_util::future::BoxFuture;
+use serde_json::{Map, Value};
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -11,7 +12,9 @@ use crate::domain::{FriendlyUrl, RoleName, RoomId, RoomKey};
 
 use super::naming::friendly_url;
 use super::room::Room;
-use super::upstream::{CreateFailure, NewRoom, RoomUpstream, UpstreamFailure, UpstreamRoom};
+use super::upstream::{
+    CreateFailure, DeleteFailure, NewRoom, Resources, RoomUpstream, UpstreamFailure, UpstreamRoom,
+};
 
 /// A room as the directory would have proven it.
 pub(crate) fn room(key: &str, id: &str, roles: &[&str], end_to_end_encrypted: bool) -> Room {
@@ -177,6 +180,36 @@ impl RoomUpstream for FakeUpstream {
             }
             state.rooms.insert(name, room.clone());
             lost.map_or(Ok(room), |failure| Err(failure.into()))
+        })
+    }
+
+    fn update<'a>(
+        &'a self,
+        id: RoomId,
+        settings: &'a Map<String, Value>,
+    ) -> BoxFuture<'a, Result<Option<UpstreamRoom>, UpstreamFailure>> {
+        Box::pin(async move {
+            self.pass().await?;
+            let mut state = self.state();
+            let Some(room) = state.rooms.values_mut().find(|room| room.id == id) else {
+                return Ok(None);
+            };
+            let roles = settings["roles"].as_array().unwrap();
+            let names = roles.iter().map(|role| role.as_str().unwrap());
+            room.roles = names.map(|name| RoleName::parse(name).unwrap()).collect();
+            Ok(Some(room.clone()))
+        })
+    }
+
+    fn delete(
+        &self,
+        id: RoomId,
+        _resources: Resources,
+    ) -> BoxFuture<'_, Result<(), DeleteFailure>> {
+        Box::pin(async move {
+            self.pass().await?;
+            self.state().rooms.retain(|_, room| room.id != id);
+            Ok(())
         })
     }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use serde_json::{Map, Value};
 
 use crate::domain::{FriendlyUrl, RoleName, RoomId};
 
@@ -31,7 +32,7 @@ pub struct NewRoom {
     /// Its name in URLs.
     pub friendly_url: FriendlyUrl,
     /// Every setting of the template, `friendly_url`, `external_id` and `privacy` included.
-    pub settings: serde_json::Map<String, serde_json::Value>,
+    pub settings: Map<String, Value>,
 }
 
 /// Why upstream gave no answer that can be used. Carries none of upstream's text.
@@ -85,6 +86,26 @@ pub enum CreateFailure {
     Upstream(#[from] UpstreamFailure),
 }
 
+/// What becomes of recordings, chats and the like when a room is deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resources {
+    /// They stay.
+    Kept,
+    /// They go too.
+    Deleted,
+}
+
+/// Why a room was not deleted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DeleteFailure {
+    /// Somebody is in it, and its resources cannot be deleted then.
+    #[error("the room is live")]
+    Live,
+    /// Anything else.
+    #[error(transparent)]
+    Upstream(#[from] UpstreamFailure),
+}
+
 /// What the directory needs of the upstream API. The `digital_samba` client implements it.
 pub trait RoomUpstream: Send + Sync + std::fmt::Debug {
     /// Reads a room by its name; `None` when there is none (404).
@@ -96,6 +117,21 @@ pub trait RoomUpstream: Send + Sync + std::fmt::Debug {
     /// Creates a room.
     fn create<'a>(&'a self, new: &'a NewRoom)
     -> BoxFuture<'a, Result<UpstreamRoom, CreateFailure>>;
+
+    /// Changes settings of a room; `None` when there is none of this id (404).
+    fn update<'a>(
+        &'a self,
+        room: RoomId,
+        settings: &'a Map<String, Value>,
+    ) -> BoxFuture<'a, Result<Option<UpstreamRoom>, UpstreamFailure>>;
+
+    /// Deletes a room; without its resources, what was recorded in it stays. No room of this id is
+    /// as good.
+    fn delete(
+        &self,
+        room: RoomId,
+        resources: Resources,
+    ) -> BoxFuture<'_, Result<(), DeleteFailure>>;
 
     /// The names of the team's roles, for rooms whose own roles upstream did not tell.
     fn role_names(&self) -> BoxFuture<'_, Result<Vec<RoleName>, UpstreamFailure>>;

@@ -7,6 +7,8 @@ use actix_web::http::header::HeaderValue;
 use ipnet::IpNet;
 use url::Url;
 
+use crate::http::BodyLimits;
+
 use super::reader::Table;
 
 /// `[public]`.
@@ -50,6 +52,16 @@ pub struct Http {
     pub trusted_proxies: Vec<IpNet>,
     /// Whether every request is logged.
     pub access_log: bool,
+}
+
+impl Http {
+    /// How a listener reads bodies of at most so many bytes.
+    pub fn body_limits(&self, body_bytes_max: usize) -> BodyLimits {
+        BodyLimits {
+            body_bytes_max,
+            body_timeout: self.body_timeout,
+        }
+    }
 }
 
 /// Reads `[public]`.

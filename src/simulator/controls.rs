@@ -1,8 +1,9 @@
 //! What a test may do to a simulated service: make it fail, hold an operation at a gate, count.
-//! Operations are named by their catalogue id (`create_room`); `*` means any.
+//! Operations are named by their catalogue id (`create_room`); `*` means any. Where the clock may
+//! be moved, it is moved here too.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,7 @@ use tokio::sync::Notify;
 
 use super::exchange::{Call, Reply};
 use super::fault::{Ending, Fault, FaultKind};
+use crate::clock::{Clock, ClockHand};
 
 /// Where an operation waits at a closed gate.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
@@ -52,9 +54,16 @@ struct State {
 pub struct Controls {
     state: Mutex<State>,
     changed: Notify,
+    clock: OnceLock<(Clock, ClockHand)>,
 }
 
 impl Controls {
+    /// Lets the service's clock be read and moved over HTTP, from now on.
+    pub fn offer_clock(&self, clock: Clock, hand: ClockHand) {
+        // A clock that was offered before stays: it is the service's.
+        let _kept = self.clock.set((clock, hand));
+    }
+
     /// Makes an operation fail. Faults of one operation strike in the order they were set.
     pub fn fail(&self, operation: &str, fault: Fault) {
         self.change(|state| state.faults.push((operation.to_owned(), fault)));
@@ -224,10 +233,35 @@ impl Controls {
                 self.close_gate(operation, moment);
             }
             ("DELETE", ["gates", operation]) => self.open_gate(operation),
+            ("GET" | "POST", ["clock"]) => return Some(self.clock(call)),
             _ => return None,
         }
         Some(Reply::empty(204))
     }
+}
+
+impl Controls {
+    /// Tells the time, after it was moved if that is asked for.
+    fn clock(&self, call: &Call) -> Reply {
+        let refused = |status, message| Reply::json(status, &json!({ "message": message }));
+        let Some((clock, hand)) = self.clock.get() else {
+            return refused(409, "this clock cannot be moved");
+        };
+        if call.method == "POST" {
+            match serde_json::from_value(body_of(call)) {
+                Ok(Advance { advance_s }) => hand.advance(Duration::from_secs(advance_s.into())),
+                Err(_) => return refused(400, "advance_s: how many seconds to go ahead"),
+            }
+        }
+        Reply::json(200, &json!({ "now": clock.now().seconds() }))
+    }
+}
+
+/// How far the clock is moved; never back.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Advance {
+    advance_s: u32,
 }
 
 /// One more in a number of [`Count`], for as long as this lives.

@@ -2,12 +2,18 @@
 //! the catalogue's operation ids) and the page behind every room's address.
 
 mod areas;
+mod belongings;
 mod credentials;
 mod entry;
+mod fields;
+mod files;
+mod happenings;
 mod page;
 mod participants;
 mod refusal;
+mod sessions;
 mod settings;
+mod shelf;
 mod team;
 
 use std::io;
@@ -20,10 +26,11 @@ use super::controls::Controls;
 use super::exchange::{Call, Reply};
 use super::server::{Route, Server, Service};
 use crate::clock::Clock;
-use areas::Operation;
-use refusal::Refusal;
+use areas::{Operation, libraries};
+use refusal::{Answer, Refusal};
 use team::Team;
 
+pub use happenings::{Bookmark, Speech};
 pub use participants::{Join, Visitor};
 pub use team::{RoomFacts, Variations};
 
@@ -119,10 +126,25 @@ impl DigitalSamba {
 
     /// Puts a participant into a room; whether the room is there.
     pub fn enter(&self, room: &str, visitor: Visitor) -> bool {
-        self.upstream.team().enter(room, visitor)
+        self.upstream.team().enter(room, visitor).is_some()
     }
 
-    /// Everybody leaves a room.
+    /// A participant leaves; whether they were in.
+    pub fn leave(&self, participant: &str) -> bool {
+        self.upstream.team().leave(participant)
+    }
+
+    /// A participant says something; whether it was written down.
+    pub fn say(&self, participant: &str, speech: Speech) -> bool {
+        self.upstream.team().say(participant, speech)
+    }
+
+    /// Marks this moment of a room's running recording; whether there is one.
+    pub fn bookmark(&self, room: &str, bookmark: Bookmark) -> bool {
+        self.upstream.team().bookmark(room, bookmark)
+    }
+
+    /// Everybody leaves a room. Its session waits for them a while.
     pub fn empty_room(&self, room: &str) {
         self.upstream.team().empty(room);
     }
@@ -178,7 +200,7 @@ struct Upstream {
 impl Upstream {
     fn team(&self) -> MutexGuard<'_, Team> {
         let mut team = self.team.lock().unwrap_or_else(PoisonError::into_inner);
-        team.remove_expired();
+        team.catch_up();
         team
     }
 
@@ -191,6 +213,12 @@ impl Upstream {
             .and_then(|()| team.spend_call())
             .and_then(|()| (operation.act)(&mut team));
         answer.unwrap_or_else(|refusal| refusal.reply(call.accepts_json(), team.variations))
+    }
+
+    /// One call of the storage host, which knows no developer key and no rate limit.
+    fn stored(&self, call: &Call, act: impl FnOnce(&mut Team) -> Answer) -> Reply {
+        let team = &mut self.team();
+        act(team).unwrap_or_else(|refusal| refusal.reply(call.accepts_json(), team.variations))
     }
 }
 
@@ -209,6 +237,20 @@ impl Service for Upstream {
                 operation: "room_page",
                 act: Box::new(move || page::show(&mut self.team(), room, call.query("token"))),
             }),
+            ("PUT" | "POST", &["storage", file]) => Some(Route {
+                operation: "upload_library_file",
+                act: Box::new(move || {
+                    self.stored(call, |team| libraries::upload(team, call, file))
+                }),
+            }),
+            ("GET", &["files", id]) => Some(Route {
+                operation: "download_file",
+                act: Box::new(move || self.team().file(id, call)),
+            }),
+            ("POST", &[room, "leave"]) => Some(Route {
+                operation: "leave_room_page",
+                act: Box::new(move || page::leave(&mut self.team(), room, &call.form())),
+            }),
             _ => None,
         }
     }
@@ -224,7 +266,7 @@ impl Service for Upstream {
             ("DELETE", ["rooms", room]) => self.team().remove(room),
             ("POST", ["rooms", room, "participants"]) => {
                 match serde_json::from_value::<Visitor>(body()) {
-                    Ok(visitor) => self.team().enter(room, visitor),
+                    Ok(visitor) => self.team().enter(room, visitor).is_some(),
                     Err(cause) => {
                         let message = json!({ "message": cause.to_string() });
                         return Some(Reply::json(400, &message));
@@ -235,6 +277,7 @@ impl Service for Upstream {
                 self.team().empty(room);
                 true
             }
+            ("DELETE", ["participants", participant]) => self.team().leave(participant),
             ("POST", ["variations"]) => match serde_json::from_value(body()) {
                 Ok(variations) => {
                     self.team().variations = variations;
@@ -242,7 +285,14 @@ impl Service for Upstream {
                 }
                 Err(_) => false,
             },
-            _ => return None,
+            _ => {
+                let team = &mut self.team();
+                let variations = team.variations;
+                return team.happen(call, path).or_else(|| {
+                    let staged = areas::staged::act(team, call, path)?;
+                    Some(staged.unwrap_or_else(|refusal| refusal.reply(true, variations)))
+                });
+            }
         };
         Some(Reply::empty(if found { 204 } else { 404 }))
     }

@@ -1,8 +1,12 @@
 //! One exchange as the simulated services see it: a call that came in and the reply to it.
 //! Knows no sockets.
 
+use std::convert::Infallible;
+use std::future::ready;
+
 use actix_web::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName};
 use actix_web::web::Bytes;
+use futures_util::{FutureExt as _, stream};
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -81,6 +85,16 @@ impl Call {
         serde_json::from_slice(&self.body)
     }
 
+    /// The body as it came.
+    pub(super) fn body(&self) -> &Bytes {
+        &self.body
+    }
+
+    /// The JSON array in the body.
+    pub(super) fn list(&self) -> Result<Vec<Value>, serde_json::Error> {
+        serde_json::from_slice(&self.body)
+    }
+
     /// The fields of a form in the body.
     pub(super) fn form(&self) -> Vec<(String, String)> {
         url::form_urlencoded::parse(&self.body)
@@ -88,9 +102,34 @@ impl Call {
             .collect()
     }
 
+    /// The file under this name in a `multipart/form-data` body. A form that cannot be read has none.
+    pub(super) fn upload(&self, field: &str) -> Option<Upload> {
+        let boundary = multer::parse_boundary(self.header(&CONTENT_TYPE)?).ok()?;
+        let body = stream::once(ready(Ok::<_, Infallible>(self.body.clone())));
+        let mut form = multer::Multipart::new(body, boundary);
+        let found = async {
+            while let Some(part) = form.next_field().await.ok()? {
+                let name = part.file_name().map(str::to_owned);
+                if let (Some(name), true) = (name, part.name() == Some(field)) {
+                    let content = part.bytes().await.ok()?;
+                    return Some(Upload { name, content });
+                }
+            }
+            None
+        };
+        // The whole body is here: there is nothing to wait for.
+        found.now_or_never().flatten()
+    }
+
     fn header(&self, name: &HeaderName) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
+}
+
+/// A file that came in a form.
+pub(super) struct Upload {
+    pub(super) name: String,
+    pub(super) content: Bytes,
 }
 
 /// An answer.

@@ -20,8 +20,8 @@ use super::controls::Controls;
 use super::exchange::{Call, Reply};
 use super::fault::Ending;
 
-/// Upper bound of a request's body.
-const BODY_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// Upper bound of a request's body: above that of a file, which is refused in words of its own.
+const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// What a service does with a call, by the name of the operation.
 pub(super) struct Route<'c> {
@@ -96,6 +96,8 @@ impl Server {
             };
             socket.set_reuseaddr(true)?;
             socket.bind(self.address)?;
+            // Between two sockets that may both be reused, the system could give it to another.
+            socket.set_reuseaddr(false)?;
             *standing = Standing::Down(socket);
         }
         Ok(())
@@ -106,6 +108,7 @@ impl Server {
         let mut standing = self.standing.lock().await;
         *standing = match std::mem::replace(&mut *standing, Standing::Gone) {
             Standing::Down(socket) => {
+                socket.set_reuseaddr(true)?;
                 let listener = socket.listen(1024)?.into_std()?;
                 self.front.is_down.store(false, Ordering::Release);
                 Standing::Up(self.front.clone().serve(listener)?)

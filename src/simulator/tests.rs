@@ -1,9 +1,23 @@
 //! Both services over real HTTP.
 
+mod chat;
+mod content;
 mod digital_samba;
 mod faults;
 mod identity_provider;
+mod in_the_room;
+mod libraries;
+mod operations;
+mod polls;
+mod questions;
+mod quizzes;
+mod recordings;
+mod roles;
 mod room_page;
+mod sessions;
+mod statistics;
+mod transcripts;
+mod webhooks;
 
 use std::net::TcpListener;
 use std::time::Duration;
@@ -11,7 +25,7 @@ use std::time::Duration;
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 
-use super::digital_samba::{self as upstream, DigitalSamba};
+use super::digital_samba::{self as upstream, DigitalSamba, Visitor};
 use crate::clock::{Clock, ManualClock, UnixTime};
 use crate::http_client::{HttpClientParameters, Proxies, http_client};
 
@@ -101,6 +115,72 @@ impl Team {
         let address = format!("{}{path}", self.samba.base_url());
         let response = self.client.get(address).send().await.unwrap();
         (response.status().as_u16(), response.text().await.unwrap())
+    }
+}
+
+impl Team {
+    /// Who is in a room, if it is one person.
+    async fn present(&self, room: &str) -> Value {
+        let path = format!("/api/v1/rooms/{room}/live/participants");
+        let (status, live) = self.get(&path).await;
+        assert_eq!(status, 200, "{live}");
+        live["live_participants"][0].clone()
+    }
+
+    /// A file and its type.
+    async fn file(&self, path: &str) -> (Vec<u8>, String) {
+        let answer = self.request(Method::GET, path).send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{path}");
+        let kind = answer.headers()["content-type"]
+            .to_str()
+            .unwrap()
+            .to_owned();
+        (answer.bytes().await.unwrap().to_vec(), kind)
+    }
+
+    /// Sends a file in a form.
+    async fn upload(&self, path: &str, field: &str, name: &str, file: &[u8]) -> (u16, Value) {
+        told(self.send_file(path, field, name, file).await).await
+    }
+
+    async fn send_file(&self, path: &str, field: &str, name: &str, file: &[u8]) -> Response {
+        let head = format!(
+            "--frontier\r\ncontent-disposition: form-data; name=\"{field}\"; \
+             filename=\"{name}\"\r\ncontent-type: text/csv\r\n\r\n"
+        );
+        let form = [head.as_bytes(), file, b"\r\n--frontier--\r\n"].concat();
+        let request = self
+            .request(Method::POST, path)
+            .header("content-type", "multipart/form-data; boundary=frontier")
+            .body(form);
+        request.send().await.unwrap()
+    }
+}
+
+/// A team with a room, and Ada in it; the id of its session.
+async fn meeting() -> (Team, String) {
+    let team = Team::start();
+    team.room("clinic").await;
+    let ada = Visitor {
+        name: Some("Ada".to_owned()),
+        ..visitor("user-1", "moderator")
+    };
+    assert!(team.samba.enter("clinic", ada));
+    let (_, page) = team.get("/api/v1/sessions").await;
+    let session = page["data"][0]["id"].as_str().unwrap().to_owned();
+    (team, session)
+}
+
+/// Somebody whom a product names.
+fn person(external_id: &str) -> Value {
+    json!({ "name": "Ben", "external_id": external_id })
+}
+
+fn visitor(external_id: &str, role: &str) -> Visitor {
+    Visitor {
+        external_id: Some(external_id.to_owned()),
+        role: role.to_owned(),
+        ..Visitor::default()
     }
 }
 

@@ -15,7 +15,7 @@ use crate::domain::{
     RoomKey, Scope, TeamId,
 };
 use crate::metrics::Metrics;
-use crate::policy::Admission;
+use crate::policy::{Admission, ServiceGrant};
 use crate::rooms::{Room, UpstreamRoom};
 
 use super::claims::Claims;
@@ -82,6 +82,8 @@ pub struct Minter {
 
 /// What of an admission goes into a token.
 struct Pass<'a> {
+    /// The room that it was given for; none where no policy gave it.
+    room_key: Option<&'a RoomKey>,
     user_id: Option<&'a str>,
     role: &'a RoleName,
     not_before: UnixTime,
@@ -90,10 +92,23 @@ struct Pass<'a> {
 
 /// What of a room goes into a token.
 struct Door<'a> {
+    key: Option<&'a RoomKey>,
     id: RoomId,
     friendly_url: &'a FriendlyUrl,
     roles: &'a [RoleName],
     end_to_end_encrypted: bool,
+}
+
+impl<'a> Door<'a> {
+    fn of(room: &'a Room) -> Self {
+        Self {
+            key: Some(room.key()),
+            id: room.id(),
+            friendly_url: room.friendly_url(),
+            roles: room.roles(),
+            end_to_end_encrypted: room.end_to_end_encrypted(),
+        }
+    }
 }
 
 /// What a product backend that may mint tokens asks for: its own users are its own business, so
@@ -111,8 +126,8 @@ pub struct ServiceWish<'a> {
     pub user_id: Option<&'a str>,
     /// In which role.
     pub role: &'a RoleName,
-    /// From when on.
-    pub not_before: UnixTime,
+    /// From when on, if not from now on.
+    pub not_before: Option<UnixTime>,
     /// Until when.
     pub expires_at: UnixTime,
 }
@@ -169,23 +184,46 @@ impl Minter {
         details: &ParticipantDetails,
         now: UnixTime,
     ) -> Result<RoomToken, MintError> {
-        if admission.room_key() != room.key() {
-            return Err(MintError::AnotherRoom);
-        }
         let pass = Pass {
+            room_key: Some(admission.room_key()),
             user_id: Some(admission.principal().user_id().as_str()),
             role: admission.role(),
-            not_before: before(admission.not_before()),
+            not_before: admission.not_before(),
             expires_at: admission.expires_at(),
         };
-        let door = Door {
-            id: room.id(),
-            friendly_url: room.friendly_url(),
-            roles: room.roles(),
-            end_to_end_encrypted: room.end_to_end_encrypted(),
+        self.sign_timed(&pass, room, details, now)
+    }
+
+    /// Signs a token for somebody whom a product backend lets into this room.
+    ///
+    /// # Errors
+    /// As [`Minter::mint`].
+    pub fn mint_granted(
+        &self,
+        grant: &ServiceGrant,
+        room: &Room,
+        details: &ParticipantDetails,
+        now: UnixTime,
+    ) -> Result<RoomToken, MintError> {
+        let pass = Pass {
+            room_key: Some(grant.room_key()),
+            user_id: Some(grant.user_id().as_str()),
+            role: grant.role(),
+            not_before: grant.not_before(),
+            expires_at: grant.expires_at(),
         };
+        self.sign_timed(&pass, room, details, now)
+    }
+
+    fn sign_timed(
+        &self,
+        pass: &Pass<'_>,
+        room: &Room,
+        details: &ParticipantDetails,
+        now: UnixTime,
+    ) -> Result<RoomToken, MintError> {
         let begun = self.clock.monotonic();
-        let token = self.sign(&pass, &door, details, now)?;
+        let token = self.sign(pass, &Door::of(room), details, now)?;
         let took = self.clock.monotonic().since(begun);
         self.mint_seconds.observe(took.as_secs_f64());
         Ok(token)
@@ -203,15 +241,18 @@ impl Minter {
     ) -> Result<RoomToken, MintError> {
         let ServicePass { room, wish } = pass;
         let door = Door {
+            key: None,
             id: room.id,
             friendly_url: &room.friendly_url,
             roles: &room.roles,
             end_to_end_encrypted: room.end_to_end_encrypted,
         };
         let pass = Pass {
+            room_key: None,
             user_id: wish.user_id,
             role: wish.role,
-            not_before: before(wish.not_before),
+            // As asked: nobody's clock is guessed at then.
+            not_before: wish.not_before.map_or(now, |asked| asked.plus(CLOCK_SKEW)),
             expires_at: wish.expires_at,
         };
         self.sign(&pass, &door, details, now)
@@ -228,6 +269,9 @@ impl Minter {
         details: &ParticipantDetails,
         now: UnixTime,
     ) -> Result<RoomToken, MintError> {
+        if pass.room_key != room.key {
+            return Err(MintError::AnotherRoom);
+        }
         if !room.roles.contains(pass.role) {
             return Err(MintError::RoleNotInRoom {
                 role: pass.role.clone(),
@@ -249,7 +293,10 @@ impl Minter {
             avatar: details.avatar.as_ref().map(AvatarUrl::as_str),
             breakout_id: details.breakout_id,
             iat: now.seconds(),
-            nbf: pass.not_before.seconds(),
+            nbf: pass
+                .not_before
+                .seconds()
+                .saturating_sub(CLOCK_SKEW.as_secs()),
             exp: pass.expires_at.seconds(),
         };
         let key = self.key.load();
@@ -262,10 +309,6 @@ impl Minter {
             }
         })
     }
-}
-
-fn before(time: UnixTime) -> UnixTime {
-    UnixTime::from_seconds(time.seconds().saturating_sub(CLOCK_SKEW.as_secs()))
 }
 
 fn validity(claims: &Claims<'_>) -> Validity {

@@ -4,6 +4,7 @@ mod check_config;
 mod decisions;
 mod help;
 mod service;
+mod simulate;
 
 use std::process::Command;
 

@@ -8,9 +8,7 @@ mod schemas;
 
 use std::collections::BTreeSet;
 
-use description::Description;
-
-pub(crate) use description::Node;
+pub(crate) use description::{Description, Node};
 
 const OPENAPI: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.yaml");
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/http/docs.html");
@@ -87,6 +85,12 @@ fn every_example_of_a_problem_is_as_the_table_has_it() {
         }
     }
     assert!(examples > 5);
+}
+
+/// The description of the internal listener.
+pub(crate) fn read_internal_description() -> Description {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi-internal.yaml");
+    Description::parse(&std::fs::read_to_string(path).unwrap())
 }
 
 /// The description in the repository.

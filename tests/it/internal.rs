@@ -1,11 +1,21 @@
 //! The internal listener: what product backends may do, and what they may not.
 
+mod audit;
 mod credentials;
+mod description;
+mod explain;
+mod idempotency;
+mod join_links;
+mod lives;
+mod rooms;
 mod scopes;
 
 use room_broker::authn::ApiKey;
 use room_broker::settings::{Settings, Sources};
 use secrecy::ExposeSecret as _;
+
+use reqwest::Method;
+use serde_json::Value;
 
 use crate::support::{Answer, Setup, TestApp};
 
@@ -39,6 +49,11 @@ impl Backend {
         self.key.text().expose_secret().to_owned()
     }
 
+    /// The id of its key.
+    pub(crate) fn id(&self) -> &str {
+        self.key.id().as_str()
+    }
+
     /// The same key with another secret.
     fn wrong_key(&self) -> String {
         let other = ApiKey::generate().text();
@@ -70,7 +85,34 @@ pub(crate) async fn app_with(backends: &[&Backend], more: &str) -> TestApp {
     .await
 }
 
+/// An app and the key of a backend that may do everything.
+pub(crate) async fn almighty() -> (TestApp, String) {
+    let backend = Backend::that_may(&["*"]);
+    (app_with(&[&backend], "").await, backend.key())
+}
+
 impl TestApp {
+    /// A request on the internal listener, with a body unless it is null.
+    pub(crate) fn call(
+        &self,
+        key: &str,
+        (method, path): (Method, &str),
+        body: &Value,
+    ) -> reqwest::RequestBuilder {
+        let url = format!("{}{path}", self.internal);
+        let request = self.http.request(method, url).bearer_auth(key);
+        if body.is_null() {
+            request
+        } else {
+            request.json(body)
+        }
+    }
+
+    /// The same, sent.
+    pub(crate) async fn do_as(&self, key: &str, what: (Method, &str), body: &Value) -> Answer {
+        self.answer(self.call(key, what, body)).await
+    }
+
     /// Reads the configuration again, with this in the place of the last text.
     fn reload_with(&self, text: &str) {
         let mut texts = self.sources.texts.clone();

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
+use room_broker::domain::Scope;
 use room_broker::policy;
 use room_broker::settings::{Settings, Sources};
 use room_broker::simulator::identity_provider::Algorithm;
@@ -42,6 +43,25 @@ fn the_configuration_by_example_is_complete_and_passes_its_own_tests() {
 }
 
 #[test]
+fn a_backends_key_can_be_added_to_it() {
+    let fences = toml_fences();
+    let parts = EXAMPLE.iter().chain(&["internal"]);
+    let text: String = parts.map(|part| fences[*part].as_str()).collect();
+    passes_its_own_tests(&text);
+}
+
+#[test]
+fn the_table_of_scopes_is_the_codes() {
+    let readme = std::fs::read_to_string(Path::new(ROOT).join("README.md")).unwrap();
+    let (_, table) = readme.split_once("| scope | opens |\n|---|---|\n").unwrap();
+    let (table, _) = table.split_once("\n\n").unwrap();
+    let rows = Scope::ALL
+        .iter()
+        .map(|scope| format!("| `{scope}` | {} |", scope.opens()));
+    assert_eq!(table, rows.collect::<Vec<_>>().join("\n"));
+}
+
+#[test]
 fn the_example_files_are_read_and_pass_their_own_tests() {
     for name in ["development.toml", "production.example.toml"] {
         let path = Path::new(ROOT).join("config").join(name);
@@ -55,7 +75,7 @@ async fn each_providers_typical_user_is_admitted_and_others_are_refused() {
     let providers = typical_tokens();
     let snippets: Vec<&String> = fences
         .keys()
-        .filter(|name| !EXAMPLE.contains(&name.as_str()))
+        .filter(|name| !EXAMPLE.contains(&name.as_str()) && *name != "internal")
         .collect();
     assert_eq!(snippets, providers.keys().collect::<Vec<_>>());
     for (provider, typical) in &providers {

@@ -1,6 +1,7 @@
 //! What must never be seen: planted in every place, looked for in everything that comes out while
 //! everything goes wrong at the most talkative level.
 
+mod backends;
 mod configuration;
 mod forgery;
 mod program;

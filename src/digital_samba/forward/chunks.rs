@@ -67,17 +67,26 @@ pub(super) struct Limits {
     pub(super) bytes_max: u64,
 }
 
+/// What is known of an answer that streams.
+#[derive(Debug)]
+pub(super) struct Beginning {
+    /// What was read of it.
+    pub(super) read: Bytes,
+    /// How long it is with that, if upstream said.
+    pub(super) length: Option<u64>,
+}
+
 impl Chunks {
     /// An answer of which the beginning may be read already. Its permit is given back when it is
     /// over, or nobody takes it any more.
     pub(super) fn of(
-        read: Bytes,
+        beginning: Beginning,
         response: Response,
         limits: Limits,
         permit: OwnedSemaphorePermit,
     ) -> Self {
         let (sender, pieces) = mpsc::channel(PIECES_MAX);
-        let length = response.content_length();
+        let Beginning { read, length } = beginning;
         tokio::spawn(async move {
             let last = match pump(read, response, limits, &sender).await {
                 Ok(()) => Piece::End,

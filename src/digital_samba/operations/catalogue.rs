@@ -19,6 +19,18 @@ pub(in crate::digital_samba) const GET_ROOM: Operation = get("get_room", "/rooms
 pub(in crate::digital_samba) const CREATE_ROOM_TOKEN: Operation = post("create_room_token", "/rooms/{room}/token", Scope::TokensMint, Object).json();
 #[rustfmt::skip]
 pub(in crate::digital_samba) const LIST_ROLES: Operation = get("list_roles", "/roles", Scope::RolesRead, Page).query_of("limit offset order");
+#[rustfmt::skip]
+pub(in crate::digital_samba) const UPDATE_ROOM: Operation = patch("update_room", "/rooms/{room}", Scope::RoomsWrite, Object).json();
+#[rustfmt::skip]
+pub(in crate::digital_samba) const DELETE_ROOM: Operation = delete("delete_room", "/rooms/{room}", Scope::RoomsDelete, Empty).json();
+#[rustfmt::skip]
+pub(in crate::digital_samba) const GET_ROOM_LIVE_PARTICIPANTS: Operation = get("get_room_live_participants", "/rooms/{room}/live/participants", Scope::LiveRead, Object);
+#[rustfmt::skip]
+pub(in crate::digital_samba) const LIST_ROOM_SESSIONS: Operation = get("list_room_sessions", "/rooms/{room}/sessions", Scope::SessionsRead, Page).query_of("date_start date_end limit offset order after live").room_by_id();
+#[rustfmt::skip]
+pub(in crate::digital_samba) const END_SESSION: Operation = post("end_session", "/sessions/{session}/end", Scope::SessionsEnd, Text).destructive();
+#[rustfmt::skip]
+pub(in crate::digital_samba) const LIST_RECORDINGS: Operation = get("list_recordings", "/recordings", Scope::RecordingsRead, Page).query_of("room_id session_id status limit offset order after");
 
 /// Every operation, by area. A path begins with `/api/v1`, which is left out here.
 #[rustfmt::skip]
@@ -32,8 +44,8 @@ pub(super) static OPERATIONS: &[Operation] = &[
     delete("delete_rooms_by_tag", "/rooms", Scope::RoomsDelete, Empty).json().accepted(),
     delete("delete_rooms_by_tag_legacy", "/rooms/tags", Scope::RoomsDelete, Empty).json().accepted().older_form_of("delete_rooms_by_tag"),
     GET_ROOM,
-    patch("update_room", "/rooms/{room}", Scope::RoomsWrite, Object).json(),
-    delete("delete_room", "/rooms/{room}", Scope::RoomsDelete, Empty).json(),
+    UPDATE_ROOM,
+    DELETE_ROOM,
     delete("delete_room_resources", "/rooms/{room}/resources", Scope::RoomsDelete, Empty).json(),
     CREATE_ROOM_TOKEN,
     // Chat.
@@ -91,7 +103,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
     post("start_recording", "/rooms/{room}/recordings/start", Scope::RecordingsWrite, Text),
     post("stop_recording", "/rooms/{room}/recordings/stop", Scope::RecordingsWrite, Text),
     delete("delete_room_recordings", "/rooms/{room}/recordings", Scope::RecordingsDelete, Empty),
-    get("list_recordings", "/recordings", Scope::RecordingsRead, Page).query_of("room_id session_id status limit offset order after"),
+    LIST_RECORDINGS,
     get("list_archived_recordings", "/recordings/archived", Scope::RecordingsRead, Page).query_of("room_id limit offset order after"),
     get("get_recording", "/recordings/{recording}", Scope::RecordingsRead, Object),
     delete("delete_recording", "/recordings/{recording}", Scope::RecordingsDelete, Empty),
@@ -101,12 +113,12 @@ pub(super) static OPERATIONS: &[Operation] = &[
     post("unarchive_recording", "/recordings/{recording}/unarchive", Scope::RecordingsWrite, Text),
     // Sessions.
     get("list_sessions", "/sessions", Scope::SessionsRead, Page).query_of("date_start date_end limit offset order after live room_id"),
-    get("list_room_sessions", "/rooms/{room}/sessions", Scope::SessionsRead, Page).query_of("date_start date_end limit offset order after live").room_by_id(),
+    LIST_ROOM_SESSIONS,
     get("get_session", "/sessions/{session}", Scope::SessionsRead, Object).query_of("metrics"),
     get("get_session_summary", "/sessions/{session}/summary", Scope::SessionsRead, Object),
     get("list_session_transcripts", "/sessions/{session}/transcripts", Scope::TranscriptsRead, Page).query_of("limit offset order"),
     get("export_session_transcripts", "/sessions/{session}/transcripts/export", Scope::TranscriptsRead, Export).json().query_of("format"),
-    post("end_session", "/sessions/{session}/end", Scope::SessionsEnd, Text).destructive(),
+    END_SESSION,
     delete("delete_session_chat", "/sessions/{session}/chat", Scope::ChatDelete, Empty),
     delete("delete_session_questions", "/sessions/{session}/questions", Scope::QuestionsDelete, Empty),
     delete("delete_session_summaries", "/sessions/{session}/summaries", Scope::TranscriptsDelete, Empty),
@@ -166,7 +178,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
     get("list_live_rooms", "/rooms/live", Scope::LiveRead, Page).query_of("limit offset order after"),
     get("list_live_rooms_participants", "/rooms/live/participants", Scope::LiveRead, Page).query_of("limit offset order after"),
     get("get_room_live", "/rooms/{room}/live", Scope::LiveRead, Object),
-    get("get_room_live_participants", "/rooms/{room}/live/participants", Scope::LiveRead, Object),
+    GET_ROOM_LIVE_PARTICIPANTS,
     get("get_room_live_count", "/rooms/{room}/live/count", Scope::LiveRead, Object).older_form_of("get_room_live"),
     get("get_live_count", "/live/count", Scope::LiveRead, Object).older_form_of("get_current_statistics"),
     // Statistics.

@@ -2,6 +2,7 @@
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _, HttpRequest, web};
 
@@ -86,9 +87,7 @@ pub async fn audited<B: MessageBody>(
             kind: note.service.kind().as_str(),
             id: note.service.id(),
             name: note.service.name(),
-            operation: note
-                .operation
-                .unwrap_or_else(|| routes::name_of(request.match_name())),
+            operation: note.operation.unwrap_or_else(|| operation_of(request)),
             room_key: note.room_key.as_ref(),
             on_behalf_of: note.on_behalf_of.as_ref(),
             items: note.items,
@@ -97,4 +96,15 @@ pub async fn audited<B: MessageBody>(
         });
     }
     Ok(response)
+}
+
+/// The route's name; of the route that takes several methods, what the method does.
+fn operation_of(request: &HttpRequest) -> &'static str {
+    match (routes::name_of(request.match_name()), request.method()) {
+        ("room", &Method::PUT) => "ensure-room",
+        ("room", &Method::PATCH) => "change-room",
+        ("room", &Method::DELETE) => "delete-room",
+        ("room", _read) => "read-room",
+        (name, _its_only_method) => name,
+    }
 }

@@ -50,7 +50,17 @@ pub mod right {
         };
     }
 
-    rights!(RoomsRead);
+    rights!(
+        RoomsRead,
+        RoomsWrite,
+        RoomsDelete,
+        TokensMint,
+        LiveRead,
+        SessionsRead,
+        SessionsEnd,
+        RecordingsRead,
+        PolicyExplain
+    );
 }
 
 /// A product backend whose credential held and whose limit is not reached. What it may do has not

@@ -1,5 +1,6 @@
 //! The directory before an upstream in memory and a clock that stands still.
 
+mod changing;
 mod creating;
 mod serving;
 

@@ -4,10 +4,13 @@
 use aws_lc_rs::digest;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::entry::{Entry, Outside};
+use super::participants::Participant;
+use super::sessions::Session;
 use super::settings::shown_as;
-use super::team::{Room, Team};
+use super::team::Team;
 use crate::simulator::exchange::{Reply, escaped};
 
 const STYLE: &str = include_str!("page.css");
@@ -18,20 +21,38 @@ pub(super) fn show(team: &mut Team, name: &str, token: Option<&str>) -> Reply {
         return document(404, name, "<h1>No such room</h1>\n");
     };
     let id = room.id.clone();
-    let (status, greeting) = match team.judge(room, token) {
+    match team.judge(room, token) {
         Ok(entry) => {
             let greeting = welcome(&entry);
-            team.enter(&id, entry.visitor);
-            (200, greeting)
+            let participant = team.enter(&id, entry.visitor).unwrap_or_default();
+            let people = team.current_session(&id).map(people).unwrap_or_default();
+            let running = running(team, &id);
+            let exit = exit(name, &participant);
+            let title = escaped(name);
+            document(
+                200,
+                name,
+                &format!("<h1>{title}</h1>\n{greeting}{running}{people}{exit}"),
+            )
         }
-        Err(outside) => (403, sorry(outside)),
-    };
-    match team.room(&id) {
-        Some(room) if status == 200 => {
-            let body = format!("<h1>{}</h1>\n{greeting}{}", escaped(name), people(room));
-            document(status, name, &body)
+        Err(outside) => document(403, name, &sorry(outside)),
+    }
+}
+
+/// Lets a participant out. Their id, which nobody else can guess, says that it is they.
+pub(super) fn leave(team: &mut Team, name: &str, form: &[(String, String)]) -> Reply {
+    let field = form.iter().find(|(field, _)| field == "participant");
+    let room = team.room(name).map(|room| room.id.clone());
+    let is_here = field.is_some_and(|(_, id)| {
+        let session = team.participant(id).map(|(session, _)| &session.room_id);
+        session.is_some_and(|session| Some(session) == room.as_ref())
+    });
+    match field {
+        Some((_, id)) if is_here => {
+            team.leave(id);
+            document(200, name, "<h1>You have left</h1>\n")
         }
-        Some(_) | None => document(status, name, &greeting),
+        Some(_) | None => document(404, name, "<h1>Nobody of this room</h1>\n"),
     }
 }
 
@@ -52,23 +73,59 @@ fn sorry(outside: Outside) -> String {
     format!("<h1>You stay outside</h1>\n<p class=\"out\">{reason}</p>\n")
 }
 
-fn people(room: &Room) -> String {
+/// A form, so that it works without a script.
+fn exit(room: &str, participant: &str) -> String {
+    let room = utf8_percent_encode(room, NON_ALPHANUMERIC);
+    let participant = escaped(participant);
+    format!(
+        "<form method=\"post\" action=\"/{room}/leave\">\
+         <input type=\"hidden\" name=\"participant\" value=\"{participant}\">\
+         <button>Leave</button></form>\n"
+    )
+}
+
+/// What goes on beside the meeting.
+fn running(team: &Team, room: &str) -> String {
+    let words = [
+        team.is_recorded(room).then_some("recorded"),
+        team.is_transcribed(room).then_some("transcribed"),
+        team.is_on_the_phone(room).then_some("open to callers"),
+        team.restreamed_to(room),
+    ];
+    let words: Vec<_> = words.into_iter().flatten().collect();
+    if words.is_empty() {
+        return String::new();
+    }
+    format!("<p>This room is {}.</p>\n", words.join(", "))
+}
+
+fn people(session: &Session) -> String {
     let mut list = String::from("<ul>\n");
-    for participant in &room.present {
+    for participant in session.present() {
         let name = participant.visitor.name.as_deref().unwrap_or("somebody");
         let initials = participant.visitor.initials.clone();
         list.push_str(
             &format_args!(
-                "<li><b>{}</b><span>{}</span><small>{}</small></li>\n",
+                "<li><b>{}</b><span>{}</span><small>{}{}</small></li>\n",
                 escaped(&initials.unwrap_or_else(|| initials_of(name))),
                 escaped(name),
                 escaped(&participant.visitor.role),
+                signs(participant),
             )
             .to_string(),
         );
     }
     list.push_str("</ul>\n");
     list
+}
+
+fn signs(participant: &Participant) -> &'static str {
+    match (participant.hand_raised, participant.is_muted) {
+        (false, false) => "",
+        (true, false) => " \u{270b}",
+        (false, true) => " \u{1f507}",
+        (true, true) => " \u{270b} \u{1f507}",
+    }
 }
 
 /// First letters of the first two words.
@@ -87,7 +144,9 @@ fn document(status: u16, title: &str, body: &str) -> Reply {
         escaped(title),
     );
     let hash = STANDARD.encode(digest::digest(&digest::SHA256, STYLE.as_bytes()));
-    let policy = format!("default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'");
+    let policy = format!(
+        "default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'self'"
+    );
     Reply::html(status, html)
         .with_header("content-security-policy", policy)
         .with_header("referrer-policy", "no-referrer")

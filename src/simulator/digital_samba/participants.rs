@@ -1,12 +1,11 @@
 //! Who is in a room, and who ever came in.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
-use super::team::Team;
 use crate::clock::UnixTime;
-
-/// Entries that are remembered; the oldest are forgotten first.
-const JOINS_MAX: usize = 10_000;
 
 /// Who comes in.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Deserialize)]
@@ -42,48 +41,59 @@ pub struct Join {
     pub at: u64,
 }
 
+/// One person in one session, however often they came and went.
 pub(super) struct Participant {
     pub(super) id: String,
     pub(super) visitor: Visitor,
+    /// The first time.
     pub(super) joined_at: UnixTime,
+    /// The last time; `None` while they are in.
+    pub(super) left_at: Option<UnixTime>,
+    pub(super) hand_raised: bool,
+    pub(super) is_muted: bool,
+    came_back_at: UnixTime,
+    stayed_before: Duration,
 }
 
-impl Team {
-    /// Lets somebody in. A known `external_id` is the same person again, not a second one.
-    pub(super) fn enter(&mut self, room: &str, visitor: Visitor) -> bool {
-        let now = self.clock.now();
-        let Some(room) = self.room_mut(room) else {
-            return false;
-        };
-        if !room.is_live() {
-            room.session_started = now;
-        }
-        let join = Join {
-            room_id: room.id.clone(),
-            friendly_url: room.friendly_url().to_owned(),
-            external_id: visitor.external_id.clone(),
-            name: visitor.name.clone(),
-            role: visitor.role.clone(),
-            at: now.seconds(),
-        };
-        room.present.retain(|participant| {
-            participant.visitor.external_id.is_none()
-                || participant.visitor.external_id != visitor.external_id
-        });
-        room.present.push(Participant {
-            id: uuid::Uuid::new_v4().to_string(),
+impl Participant {
+    pub(super) fn new(visitor: Visitor, now: UnixTime) -> Self {
+        Self {
+            id: Uuid::new_v4().to_string(),
             visitor,
             joined_at: now,
-        });
-        self.joins.push(join);
-        let excess = self.joins.len().saturating_sub(JOINS_MAX);
-        self.joins.drain(..excess);
-        true
+            left_at: None,
+            hand_raised: false,
+            is_muted: false,
+            came_back_at: now,
+            stayed_before: Duration::ZERO,
+        }
     }
 
-    pub(super) fn empty(&mut self, room: &str) {
-        if let Some(room) = self.room_mut(room) {
-            room.present.clear();
+    pub(super) fn is_present(&self) -> bool {
+        self.left_at.is_none()
+    }
+
+    /// The same person, by their token's `ud`.
+    pub(super) fn is_same_person(&self, visitor: &Visitor) -> bool {
+        self.visitor.external_id.is_some() && self.visitor.external_id == visitor.external_id
+    }
+
+    /// Somebody known comes again, perhaps under another name or in another role.
+    pub(super) fn come_again(&mut self, visitor: Visitor, now: UnixTime) {
+        self.visitor = visitor;
+        if let Some(left_at) = self.left_at.take() {
+            self.stayed_before += self.came_back_at.until(left_at);
+            self.came_back_at = now;
         }
+    }
+
+    pub(super) fn leave(&mut self, now: UnixTime) {
+        self.left_at.get_or_insert(now);
+        self.hand_raised = false;
+    }
+
+    /// How long they were in, all stays together.
+    pub(super) fn stayed(&self, now: UnixTime) -> Duration {
+        self.stayed_before + self.came_back_at.until(self.left_at.unwrap_or(now))
     }
 }

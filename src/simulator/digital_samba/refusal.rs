@@ -15,10 +15,15 @@ pub(super) type Answer = Result<Reply, Refusal>;
 pub(super) enum Refusal {
     Unauthenticated,
     NotFound,
-    TooManyCalls { retry_after_s: u64 },
+    TooManyCalls {
+        retry_after_s: u64,
+    },
     Malformed,
     Invalid(Faulty),
     LiveResources,
+    /// Understood, well formed, and not possible as things stand.
+    Unprocessable(&'static str),
+    Conflict(&'static str),
 }
 
 /// The fields that are wrong, with what is wrong about each.
@@ -30,6 +35,11 @@ impl Faulty {
         let name = field.replace('_', " ");
         let text = format!("The {name} {problem}.");
         self.0.entry(field.to_owned()).or_default().push(text);
+    }
+
+    /// The first problem in words; none if nothing is wrong.
+    pub(super) fn first(&self) -> &str {
+        self.0.values().flatten().next().map_or("", String::as_str)
     }
 
     /// Refuses if anything is wrong.
@@ -56,7 +66,8 @@ impl Refusal {
             Self::NotFound => 404,
             Self::TooManyCalls { .. } => 429,
             Self::Malformed => 400,
-            Self::Invalid(_) | Self::LiveResources => 422,
+            Self::Conflict(_) => 409,
+            Self::Invalid(_) | Self::LiveResources | Self::Unprocessable(_) => 422,
         };
         let body = self.body();
         let reply = match (in_json, body.get("message").and_then(Value::as_str)) {
@@ -71,7 +82,9 @@ impl Refusal {
             | Self::NotFound
             | Self::Malformed
             | Self::Invalid(_)
-            | Self::LiveResources => reply,
+            | Self::LiveResources
+            | Self::Unprocessable(_)
+            | Self::Conflict(_) => reply,
         }
     }
 
@@ -94,6 +107,7 @@ impl Refusal {
                 "errors": errors,
             }),
             Self::LiveResources => json!({ "message": "Cannot delete resources of a live room." }),
+            Self::Unprocessable(message) | Self::Conflict(message) => json!({ "message": message }),
         }
     }
 }

@@ -169,6 +169,9 @@ pub(super) fn date_time(text: &str) -> Option<UnixTime> {
     u64::try_from(seconds).ok().map(UnixTime::from_seconds)
 }
 
+/// How live rooms and lists of sessions show times.
+pub(super) const MICROSECONDS: &str = "%Y-%m-%dT%H:%M:%S%.6fZ";
+
 /// A time as rooms and roles show it.
 pub(super) fn shown(time: UnixTime) -> String {
     shown_as(time, "%Y-%m-%dT%H:%M:%SZ")

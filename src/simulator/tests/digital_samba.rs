@@ -5,8 +5,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-use super::{KEY, NOW, TEAM, Team, told};
-use crate::simulator::digital_samba::{Variations, Visitor};
+use super::{KEY, NOW, TEAM, Team, told, visitor};
+use crate::simulator::digital_samba::Variations;
 
 #[tokio::test]
 async fn every_documented_form_of_the_key_opens_and_nothing_else_does() {
@@ -211,6 +211,39 @@ async fn deleting_the_legacy_tags_path_deletes_the_room_of_that_name() {
 }
 
 #[tokio::test]
+async fn rooms_are_deleted_by_tags_that_exist_and_live_ones_stay() {
+    let team = Team::start();
+    for (name, tags) in [
+        ("old", json!(["spring", "even"])),
+        ("busy", json!(["spring"])),
+    ] {
+        let body = json!({ "friendly_url": name, "tags": tags });
+        assert_eq!(team.post("/api/v1/rooms", body).await.0, 200);
+    }
+    assert!(team.samba.enter("busy", visitor("user-1", "moderator")));
+    for tags in [json!([]), json!(["spring", "ghost"]), json!(7), Value::Null] {
+        for path in ["/api/v1/rooms", "/api/v1/rooms/tags"] {
+            let (status, answer) = team.delete(path, json!({ "tags": tags })).await;
+            assert_eq!(status, 422, "{tags}");
+            assert!(answer["errors"]["tags"][0].is_string());
+        }
+    }
+    let gone = team
+        .delete("/api/v1/rooms/tags", json!({ "tags": ["spring"] }))
+        .await;
+    assert_eq!(gone, (202, json!("")));
+    let left: Vec<_> = team
+        .samba
+        .rooms()
+        .into_iter()
+        .map(|room| room.friendly_url)
+        .collect();
+    assert_eq!(left, ["busy"]);
+    let wrong = json!({ "friendly_url": "new", "tags": "spring" });
+    assert_eq!(team.post("/api/v1/rooms", wrong).await.0, 422);
+}
+
+#[tokio::test]
 async fn the_documented_variations_are_spoken_on_request() {
     let team = Team::start();
     team.room("clinic").await;
@@ -333,10 +366,30 @@ async fn new_rooms_inherit_the_teams_defaults() {
     let (status, changed) = team.patch("/api/v1/", change).await;
     assert_eq!((status, &changed["session_length"]), (200, &json!(45)));
     assert_eq!(team.room("clinic").await["session_length"], 45);
-    assert_eq!(
-        team.patch("/api/v1", json!({ "domain": "api" })).await.0,
-        422
-    );
+    let helper = json!({ "name": "helper", "display_name": "Helpers", "permissions": {} });
+    assert_eq!(team.post("/api/v1/roles", helper).await.0, 200);
+    let (_, room) = team.post("/api/v1/rooms", json!({})).await;
+    assert_eq!(room["roles"].as_array().unwrap().len(), 4);
+    for (wrong, field) in [
+        (json!({ "domain": "api" }), "domain"),
+        (json!({ "roles": ["ghost"] }), "roles.0"),
+        (json!({ "default_role": "ghost" }), "default_role"),
+        (
+            json!({ "roles": ["speaker"], "default_role": "attendee" }),
+            "default_role",
+        ),
+    ] {
+        let (status, answer) = team.patch("/api/v1", wrong).await;
+        assert_eq!(status, 422);
+        assert!(answer["errors"][field][0].is_string(), "{answer}");
+    }
+    let change = json!({ "roles": ["speaker", "attendee"], "default_role": "attendee" });
+    let (_, changed) = team.patch("/api/v1", change).await;
+    assert_eq!(changed["roles"], json!(["speaker", "attendee"]));
+    assert_eq!(changed["default_role"], "attendee");
+    let (_, room) = team.post("/api/v1/rooms", json!({})).await;
+    assert_eq!(room["roles"][0]["name"], "speaker");
+    assert_eq!(room["default_role"]["name"], "attendee");
 }
 
 #[tokio::test]
@@ -370,18 +423,11 @@ async fn live_rooms_are_those_with_somebody_in_them() {
         (422, refusal)
     );
     team.samba.empty_room("clinic");
+    team.time.advance(Duration::from_mins(7));
     assert_eq!(
         team.get("/api/v1/rooms/live/participants").await.1["total_count"],
         0
     );
-}
-
-fn visitor(external_id: &str, role: &str) -> Visitor {
-    Visitor {
-        external_id: Some(external_id.to_owned()),
-        role: role.to_owned(),
-        ..Visitor::default()
-    }
 }
 
 #[tokio::test]

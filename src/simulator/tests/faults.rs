@@ -5,7 +5,8 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::{KEY, Team, told};
+use super::{KEY, NOW, Team, told};
+use crate::clock::{Clock, UnixTime};
 use crate::simulator::{Fault, FaultKind, Moment};
 
 #[tokio::test]
@@ -230,4 +231,20 @@ async fn the_same_controls_work_over_http() {
         .await
         .unwrap();
     assert_eq!(foreign.status(), 415);
+}
+
+#[tokio::test]
+async fn a_clock_is_moved_over_http_only_where_it_was_offered() {
+    let team = Team::start();
+    let hour = json!({ "advance_s": 3600 });
+    let refused = team.post("/_sim/clock", hour.clone()).await;
+    assert_eq!(
+        refused,
+        (409, json!({ "message": "this clock cannot be moved" }))
+    );
+    let (clock, hand) = Clock::manual(UnixTime::from_seconds(NOW));
+    team.samba.controls().offer_clock(clock, hand.into());
+    let moved = team.post("/_sim/clock", hour).await;
+    assert_eq!(moved, (200, json!({ "now": NOW + 3600 })));
+    assert_eq!(team.get("/_sim/clock").await, moved);
 }

@@ -119,3 +119,32 @@ async fn the_page_escapes_names_and_loads_nothing() {
     );
     assert!(!page.contains("src=") && !page.contains("href="), "{page}");
 }
+
+#[tokio::test]
+async fn the_page_lets_its_bearer_out_without_a_script() {
+    let team = Team::start();
+    let room = team.room("clinic").await;
+    let token = hmac_signed(KEY.as_bytes(), HEADER, &claims(&room).to_string());
+    let (_, page) = team.page(&format!("/clinic?token={token}")).await;
+    let (_, people) = team.get("/api/v1/participants").await;
+    let id = people["data"][0]["id"].as_str().unwrap();
+    let field = format!("name=\"participant\" value=\"{id}\"");
+    assert!(
+        page.contains("action=\"/clinic/leave\"") && page.contains(&field),
+        "{page}"
+    );
+
+    team.room("other").await;
+    for (path, participant, status) in [
+        ("/other/leave", id, 404),
+        ("/clinic/leave", "somebody-else", 404),
+        ("/clinic/leave", id, 200),
+    ] {
+        let address = format!("{}{path}", team.samba.base_url());
+        let form = [("participant", participant)];
+        let answer = team.client.post(address).form(&form).send().await.unwrap();
+        assert_eq!(answer.status(), status, "{path} {participant}");
+    }
+    let (_, people) = team.get("/api/v1/participants?live=true").await;
+    assert_eq!(people["total_count"], "0");
+}

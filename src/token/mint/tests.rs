@@ -49,8 +49,8 @@ impl Person {
 
     fn pass(&self) -> Pass<'_> {
         Pass {
-            room_key: &self.room_key,
-            user_id: &self.user_id,
+            room_key: Some(&self.room_key),
+            user_id: Some(&self.user_id),
             role: &self.role,
             not_before: NOW,
             expires_at: LATER,
@@ -61,7 +61,7 @@ impl Person {
 fn sign(room: &Room, details: &ParticipantDetails) -> Result<RoomToken, MintError> {
     let person = Person::new("user-4711", "moderator");
     let pass = person.pass();
-    minter().sign(&pass, room, details, NOW)
+    minter().sign(&pass, &Door::of(room), details, NOW)
 }
 
 fn clinic(end_to_end_encrypted: bool) -> Room {
@@ -92,7 +92,12 @@ fn a_token_is_byte_for_byte_what_another_implementation_signs() {
     };
     let minter = minter();
     let token = minter
-        .sign(&pass, &clinic(false), &details("Ines Valdez", "IV"), NOW)
+        .sign(
+            &pass,
+            &Door::of(&clinic(false)),
+            &details("Ines Valdez", "IV"),
+            NOW,
+        )
         .unwrap();
     assert_eq!(token.token(), SIGNED_ELSEWHERE);
     assert_eq!(
@@ -154,7 +159,7 @@ fn an_admission_to_another_room_gives_no_token() {
 fn an_admission_whose_time_is_over_gives_no_token() {
     let person = Person::new("u", "moderator");
     let pass = person.pass();
-    let sign = |now| minter().sign(&pass, &clinic(false), &details("", ""), now);
+    let sign = |now| minter().sign(&pass, &Door::of(&clinic(false)), &details("", ""), now);
     assert!(matches!(sign(LATER), Err(MintError::Expired)));
     let last = sign(UnixTime::from_seconds(LATER.seconds() - 2)).unwrap();
     assert_eq!(last.refresh_after().seconds(), LATER.seconds() - 1);
@@ -170,13 +175,15 @@ fn a_link_that_is_too_long_names_the_claim_to_shorten() {
         ..ParticipantDetails::default()
     };
     let minter = minter();
-    let error = minter.sign(&pass, &clinic(false), &details, NOW);
+    let error = minter.sign(&pass, &Door::of(&clinic(false)), &details, NOW);
     assert!(matches!(error, Err(MintError::LinkTooLong { claim: "ud" })));
     let pass = Pass {
-        user_id: "u",
+        user_id: Some("u"),
         ..pass
     };
-    let token = minter.sign(&pass, &clinic(false), &details, NOW).unwrap();
+    let token = minter
+        .sign(&pass, &Door::of(&clinic(false)), &details, NOW)
+        .unwrap();
     assert!(token.join_url().len() <= LINK_BYTES_MAX);
 }
 
@@ -187,7 +194,7 @@ fn a_replaced_key_signs_from_the_next_token_on() {
     minter.key.store(Arc::new(next));
     let person = Person::new("u", "attendee");
     let pass = person.pass();
-    let token = minter.sign(&pass, &clinic(false), &details("", ""), NOW);
+    let token = minter.sign(&pass, &Door::of(&clinic(false)), &details("", ""), NOW);
     opened(token.unwrap().token(), "the-next-developer-key");
 }
 
@@ -206,7 +213,7 @@ proptest! {
         let person = Person::new(&user, "attendee");
         let pass = person.pass();
         let details = details(&name, &initials);
-        let token = minter().sign(&pass, &clinic(false), &details, NOW).unwrap();
+        let token = minter().sign(&pass, &Door::of(&clinic(false)), &details, NOW).unwrap();
         let (_, claims) = opened(token.token(), KEY);
         let claims: Value = serde_json::from_str(&claims).unwrap();
         prop_assert_eq!(&claims["ud"], &Value::from(user));

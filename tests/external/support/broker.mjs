@@ -9,11 +9,14 @@ import { BINARY, PROJECT, start } from "./processes.mjs";
 const ANY_PORT = "127.0.0.1:0";
 const ADDRESS = "127\\.0\\.0\\.1:\\d+";
 
-/** `room-broker dev` with everything on ports of its own. */
-export async function startDev() {
+/** `room-broker dev` with everything on ports of its own, and further arguments. */
+export async function startDev(...further) {
   const dev = await start(
     BINARY,
-    ["dev", "--listen", ANY_PORT, "--internal-listen", ANY_PORT, "--ops-listen", ANY_PORT, "--upstream-listen", ANY_PORT, "--provider-listen", ANY_PORT],
+    [
+      "dev", "--listen", ANY_PORT, "--internal-listen", ANY_PORT, "--ops-listen", ANY_PORT,
+      "--upstream-listen", ANY_PORT, "--provider-listen", ANY_PORT, ...further,
+    ],
     { ready: (output) => readBanner(output) },
   );
   return Object.assign(dev, dev.value);

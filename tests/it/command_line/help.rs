@@ -37,6 +37,7 @@ async fn help_names_every_command_and_completions_know_them() {
     let commands = [
         "serve",
         "dev",
+        "simulate",
         "check-config",
         "policy",
         "mint",

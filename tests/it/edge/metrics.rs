@@ -9,7 +9,7 @@ use crate::support::scene::OPEN_POLICY;
 use crate::support::{TestApp, until};
 
 /// Every metric and the labels that its series may have.
-const TABLE: [(&str, &str, &[&str]); 17] = [
+const TABLE: [(&str, &str, &[&str]); 18] = [
     ("joins", "counter", &["outcome", "role"]),
     ("mint_seconds", "histogram", &["le"]),
     ("developer_key_age_seconds", "gauge", &[]),
@@ -21,6 +21,7 @@ const TABLE: [(&str, &str, &[&str]); 17] = [
     ("jwks_age_seconds", "gauge", &["issuer"]),
     ("introspections", "counter", &["issuer", "outcome"]),
     ("upstream_calls", "counter", &["operation", "status"]),
+    ("gateway_calls", "counter", &["operation", "class"]),
     ("upstream_seconds", "histogram", &["le"]),
     ("upstream_breaker_open", "gauge", &[]),
     ("limited_requests", "counter", &["limit"]),
@@ -45,10 +46,13 @@ introspection = { url = "{issuer}/introspect", client_id = "broker", client_secr
 
 #[tokio::test]
 async fn the_exposition_has_every_metric_and_no_other() {
+    let backend = crate::internal::Backend::that_may(&["*"]);
     let app = TestApp::spawn_with(|setup| {
-        setup.config(EVENTFUL);
+        setup.config(EVENTFUL).config(&backend.configuration());
     })
     .await;
+    let called = app.ask(&backend.key(), "/api/v1/roles").await;
+    assert_eq!(called.status, 200, "{called:?}");
     let token = app.token(User::Ada);
     assert_eq!(app.join(&token, "course-101").await.status, 200);
     assert_eq!(app.join(&token, "course-101").await.status, 429);
@@ -128,7 +132,12 @@ async fn no_callers_word_becomes_a_label() {
     let fault = Fault::answer("application/json", r#"{"id":"canary0"}"#);
     app.upstream.controls().fail("get_room", fault);
     make_noise("canary2").await;
-    series().await;
+    // These appear in their own time, not in a request's.
+    app.running.flush_audit_log();
+    until("the age of the keys was noted", async || {
+        app.metrics().await.contains("jwks_age")
+    })
+    .await;
     let before = series().await;
     for word in ["canary3", "canary4", "canary5"] {
         make_noise(word).await;

@@ -98,3 +98,50 @@ fn every_scope_opens_something() {
         .collect();
     assert_eq!(unused, [&Scope::PhoneRead]);
 }
+
+#[tokio::test]
+async fn the_description_that_is_served_has_every_operation_with_its_scope() {
+    let (app, _key) = super::app_for_all("").await;
+    let url = format!("{}/openapi-digital-samba.json", app.internal);
+    let served = app.answer(app.http.get(url)).await;
+    assert_eq!(
+        (served.status, served.header("content-type")),
+        (200, "application/json")
+    );
+    let paths = served.json()["paths"].clone();
+    let mut described = BTreeMap::new();
+    for (path, item) in paths.as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let id = operation["operationId"].as_str().unwrap().to_owned();
+            let place = (
+                method.to_uppercase(),
+                path.clone(),
+                operation["x-scope"].clone(),
+            );
+            assert_eq!(described.insert(id, place), None);
+            let names: Vec<&Value> = operation["parameters"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|parameter| &parameter["name"])
+                .collect();
+            let unique: std::collections::HashSet<_> = names.iter().collect();
+            assert_eq!(unique.len(), names.len(), "{path} {names:?}");
+        }
+    }
+    for operation in Operation::all() {
+        let path = format!("{BASE_PATH}{}", operation.path);
+        let place = (
+            operation.method.as_str().to_owned(),
+            path,
+            json!(operation.scope.as_str()),
+        );
+        assert_eq!(
+            described.remove(operation.id),
+            Some(place),
+            "{}",
+            operation.id
+        );
+    }
+    assert!(described.is_empty(), "{described:?}");
+}

@@ -192,3 +192,20 @@ async fn a_key_is_decoded_once_and_names_one_room_however_it_is_spelt() {
     rooms.dedup();
     assert_eq!((rooms.len(), app.upstream.creations()), (1, 1));
 }
+
+#[tokio::test]
+async fn a_plus_in_a_key_is_a_plus_encoded_or_not() {
+    let app = spawn().await;
+    let teacher = token(&app, &json!({ "groups": ["teacher:c+1"] }));
+    let mut keys = Vec::new();
+    for spelt in ["course-c+1", "course-c%2B1", "course-c%2b1"] {
+        let target = format!("/v1/rooms/{spelt}/join");
+        let (status, body) = sent(&app, &teacher, "POST", target.as_bytes()).await;
+        assert_eq!(status, 200, "{target}: {body}");
+        let joined: Value = serde_json::from_str(&body).unwrap();
+        keys.push(joined["room"]["key"].clone());
+    }
+    assert_eq!(keys, ["course-c+1"; 3]);
+    let (status, _) = sent(&app, &teacher, "POST", b"/v1/rooms/course-c%252B1/join").await;
+    assert_eq!((status, app.upstream.creations()), (400, 1));
+}

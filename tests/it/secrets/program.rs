@@ -61,10 +61,18 @@ impl Program {
     /// Waits until it serves; gives the addresses of its public and ops listeners.
     pub(super) async fn addresses(&self) -> (String, String) {
         self.until_said("serving", 1).await;
-        self.until_said("127.0.0.1:", 2).await;
+        self.until_said("127.0.0.1:", 3).await;
         let said = self.said();
         let line = said.lines().find(|line| line.contains("serving")).unwrap();
         (address(line, "public"), address(line, "ops"))
+    }
+
+    /// Waits until it serves; gives the address of its internal listener.
+    pub(super) async fn internal_address(&self) -> String {
+        self.addresses().await;
+        let said = self.said();
+        let line = said.lines().find(|line| line.contains("serving")).unwrap();
+        address(line, "internal")
     }
 
     /// What the system shows everybody of the process.

@@ -222,6 +222,78 @@ impl Drop for Broker {
     }
 }
 
+/// A running `room-broker simulate` on ports of its own. Dropped, it is ended.
+pub(crate) struct Simulator {
+    child: Child,
+    pub(crate) banner: String,
+}
+
+impl Simulator {
+    /// Starts and waits until it has said all of its banner.
+    pub(crate) async fn start(flags: &[&str], environment: &[(&str, &str)]) -> Self {
+        let own = ["simulate", "--listen", "127.0.0.1:0"];
+        let provider = ["--provider-listen", "127.0.0.1:0"];
+        let mut command = program([&own, &provider[..], flags].concat());
+        command.envs(environment.iter().copied());
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = lines_of(child.stdout.take().unwrap());
+        let said = async {
+            let mut banner = String::new();
+            while let Some(line) = lines.recv().await {
+                banner.push_str(&line);
+                banner.push('\n');
+                if line.ends_with("/_sim/counts") {
+                    break;
+                }
+            }
+            banner
+        };
+        let banner = tokio::time::timeout(Duration::from_secs(30), said).await;
+        Self {
+            child,
+            banner: banner.unwrap(),
+        }
+    }
+
+    /// The word that follows this text in the banner.
+    pub(crate) fn after(&self, text: &str) -> String {
+        let (_, rest) = self.banner.split_once(text).unwrap();
+        rest.split_whitespace().next().unwrap().to_owned()
+    }
+
+    /// The last word of the line that ends with this text.
+    pub(crate) fn last_word_of(&self, text: &str) -> String {
+        let line = self.banner.lines().find(|line| line.ends_with(text));
+        line.unwrap().rsplit(' ').next().unwrap().to_owned()
+    }
+
+    /// Asks it to end.
+    pub(crate) fn terminate(&self) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-TERM", &pid]).status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// Waits for its end.
+    pub(crate) async fn ended(&mut self) -> ExitStatus {
+        let mut status = None;
+        until("the simulator has ended", async || {
+            status = self.child.try_wait().unwrap();
+            status.is_some()
+        })
+        .await;
+        status.unwrap()
+    }
+}
+
+impl Drop for Simulator {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _gone = self.child.kill();
+        let _status = self.child.wait();
+    }
+}
+
 fn lines_of(pipe: impl Read + Send + 'static) -> UnboundedReceiver<String> {
     let (sender, lines) = unbounded_channel();
     std::thread::spawn(move || {

@@ -1,12 +1,16 @@
 //! Roles and their permissions.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::{Operation, Paging, body_of, ok};
 use crate::clock::UnixTime;
-use crate::simulator::digital_samba::refusal::{Answer, Faulty, Refusal};
+use crate::simulator::digital_samba::fields::{Fields, LONG};
+use crate::simulator::digital_samba::refusal::{Answer, Refusal};
 use crate::simulator::digital_samba::settings::shown;
+use crate::simulator::digital_samba::shelf::{Kept, Shelf};
 use crate::simulator::digital_samba::team::Team;
 use crate::simulator::exchange::{Call, Reply};
 
@@ -29,15 +33,34 @@ const ATTENDEE: &str = "general_chat raise_hand see_participants_panel room_reac
     chat_reactions ask_question_qa access_qa";
 const SPEAKER_ONLY: &str = "broadcast screenshare private_chat present_content_library";
 
+pub(in crate::simulator::digital_samba) type Roles = Shelf<Role, 200>;
+
 pub(in crate::simulator::digital_samba) struct Role {
     pub(in crate::simulator::digital_samba) id: String,
     pub(in crate::simulator::digital_samba) name: String,
     pub(in crate::simulator::digital_samba) display_name: String,
     pub(in crate::simulator::digital_samba) is_default: bool,
     description: Option<String>,
-    permissions: Map<String, Value>,
+    /// Those that are not here are not granted.
+    permissions: BTreeMap<&'static str, Grant>,
     created_at: UnixTime,
     updated_at: UnixTime,
+}
+
+/// What a permission reaches.
+#[derive(Clone)]
+enum Grant {
+    Nobody,
+    /// All roles, also those that are made later.
+    Everybody,
+    /// Ids of roles, so that it follows them through a change of name.
+    Roles(Vec<String>),
+}
+
+impl Kept for Role {
+    fn id(&self) -> &str {
+        &self.id
+    }
 }
 
 impl Role {
@@ -57,9 +80,7 @@ pub(super) fn route<'c>(call: &'c Call, path: &[&'c str]) -> Option<Operation<'c
         }),
         ("GET", ["roles"]) => Operation::new("list_roles", |team| list(team, call)),
         ("POST", ["roles"]) => Operation::new("create_role", |team| create(team, &body_of(call)?)),
-        ("GET", &["roles", role]) => Operation::new("get_role", move |team| {
-            ok(&shown_role(team.role(role).ok_or(Refusal::NotFound)?))
-        }),
+        ("GET", &["roles", role]) => Operation::new("get_role", move |team| read(team, role)),
         ("PATCH", &["roles", role]) => Operation::new("update_role", move |team| {
             update(team, role, &body_of(call)?)
         }),
@@ -71,7 +92,7 @@ pub(super) fn route<'c>(call: &'c Call, path: &[&'c str]) -> Option<Operation<'c
 }
 
 /// The roles that every team starts with.
-pub(in crate::simulator::digital_samba) fn presets(now: UnixTime) -> Vec<Role> {
+pub(in crate::simulator::digital_samba) fn presets(now: UnixTime) -> Roles {
     let all: Vec<_> = words(PERMISSIONS).collect();
     let attendee: Vec<_> = words(ATTENDEE).collect();
     let speaker: Vec<_> = words(ATTENDEE).chain(words(SPEAKER_ONLY)).collect();
@@ -88,17 +109,18 @@ pub(in crate::simulator::digital_samba) fn presets(now: UnixTime) -> Vec<Role> {
         description: Some(description.to_owned()),
         permissions: granted
             .into_iter()
-            .map(|name| (name.to_owned(), json!(true)))
+            .map(|name| (name, Grant::Everybody))
             .collect(),
         created_at: now,
         updated_at: now,
     })
-    .into()
+    .into_iter()
+    .collect()
 }
 
 fn list(team: &Team, call: &Call) -> Answer {
     let items = team.roles.iter().map(|role| {
-        let mut item = shown_role(role);
+        let mut item = shown_role(team, role);
         if let Value::Object(item) = &mut item {
             item.remove("permissions");
         }
@@ -109,127 +131,155 @@ fn list(team: &Team, call: &Call) -> Answer {
 
 fn create(team: &mut Team, body: &Map<String, Value>) -> Answer {
     let now = team.clock.now();
+    let mut fields = Fields::of(body);
+    fields.require(&["name", "display_name", "permissions"]);
+    let change = Change::read(team, None, fields)?;
     let mut role = Role {
         id: Uuid::new_v4().to_string(),
         name: String::new(),
         display_name: String::new(),
         is_default: false,
         description: None,
-        permissions: Map::new(),
+        permissions: BTreeMap::new(),
         created_at: now,
         updated_at: now,
     };
-    let mut faulty = Faulty::default();
-    for name in ["name", "display_name", "permissions"] {
-        if !body.contains_key(name) {
-            faulty.add(name, "field is required");
+    change.write(&mut role);
+    let id = role.id.clone();
+    team.roles.add(role)?;
+    read(team, &id)
+}
+
+fn read(team: &Team, name: &str) -> Answer {
+    ok(&shown_role(team, team.role(name).ok_or(Refusal::NotFound)?))
+}
+
+fn update(team: &mut Team, name: &str, body: &Map<String, Value>) -> Answer {
+    let id = team.role(name).ok_or(Refusal::NotFound)?.id.clone();
+    let mut fields = Fields::of(body);
+    fields.require(&["permissions"]);
+    let change = Change::read(team, Some(&id), fields)?;
+    let now = team.clock.now();
+    let role = team.roles.get_mut(&id).ok_or(Refusal::NotFound)?;
+    change.write(role);
+    role.updated_at = now;
+    read(team, &id)
+}
+
+/// A role that a room or the team stands on stays.
+fn delete(team: &mut Team, name: &str) -> Answer {
+    let role = team.role(name).ok_or(Refusal::NotFound)?;
+    let id = role.id.clone();
+    let offered = team.rooms().any(|room| room.roles.contains(&id));
+    let inherited = team.default_roles.contains(&id) || team.default_role.as_ref() == Some(&id);
+    if role.is_default || offered || inherited {
+        return Err(Refusal::Unprocessable("The role is in use."));
+    }
+    team.roles.remove(&id);
+    for role in team.roles.iter_mut() {
+        for grant in role.permissions.values_mut() {
+            if let Grant::Roles(roles) = grant {
+                roles.retain(|role| *role != id);
+            }
         }
     }
-    apply(team, &mut role, body, faulty)?;
-    let answer = ok(&shown_role(&role));
-    team.roles.push(role);
-    answer
-}
-
-fn update(team: &mut Team, role: &str, body: &Map<String, Value>) -> Answer {
-    let at = position(team, role)?;
-    let mut role = team.roles.remove(at);
-    let outcome = apply(team, &mut role, body, Faulty::default());
-    if outcome.is_ok() {
-        role.updated_at = team.clock.now();
-    }
-    let answer = ok(&shown_role(&role));
-    team.roles.insert(at, role);
-    outcome.and(answer)
-}
-
-fn delete(team: &mut Team, role: &str) -> Answer {
-    let at = position(team, role)?;
-    team.roles.remove(at);
     Ok(Reply::empty(204))
 }
 
-fn position(team: &Team, name: &str) -> Result<usize, Refusal> {
-    let is_it = |role: &Role| role.id == name || role.name == name;
-    team.roles.iter().position(is_it).ok_or(Refusal::NotFound)
+/// What a body says about a role.
+struct Change {
+    name: Option<String>,
+    display_name: Option<String>,
+    description: Option<String>,
+    /// A description that is told to be null goes.
+    describes: bool,
+    permissions: BTreeMap<&'static str, Grant>,
 }
 
-/// Writes a body into a role, all of it or, if anything is wrong, nothing.
-fn apply(
-    team: &Team,
-    role: &mut Role,
-    body: &Map<String, Value>,
-    mut faulty: Faulty,
-) -> Result<(), Refusal> {
-    let text = |name: &str| body.get(name).and_then(Value::as_str);
-    if let Some(value) = body.get("name") {
-        let name = value.as_str().filter(|name| is_name(name));
-        match name {
-            None => faulty.add("name", "field has an invalid format"),
-            Some(name) if team.role(name).is_some() => {
-                faulty.add("name", "has already been taken");
+impl Change {
+    fn read(team: &Team, own_id: Option<&str>, mut fields: Fields<'_>) -> Result<Self, Refusal> {
+        let name = fields.text("name", &(1..=30));
+        if let Some(name) = &name {
+            let taken = team
+                .role(name)
+                .is_some_and(|role| Some(role.id.as_str()) != own_id);
+            if !is_name(name) {
+                fields.refuse("name", "field has an invalid format");
+            } else if taken {
+                fields.refuse("name", "has already been taken");
             }
-            Some(_) => {}
         }
+        let change = Self {
+            name,
+            display_name: fields.text("display_name", &(3..=100)),
+            description: fields.text("description", &LONG),
+            describes: fields.has("description"),
+            permissions: permissions(team, &mut fields),
+        };
+        fields.check()?;
+        Ok(change)
     }
-    if let Some(value) = body.get("display_name") {
-        let length = value.as_str().map(|name| name.chars().count());
-        if !length.is_some_and(|length| (3..=100).contains(&length)) {
-            faulty.add("display_name", "field must be 3 to 100 characters");
+
+    fn write(self, role: &mut Role) {
+        role.name = self.name.unwrap_or(role.name.clone());
+        role.display_name = self.display_name.unwrap_or(role.display_name.clone());
+        if self.describes {
+            role.description = self.description;
         }
+        role.permissions.extend(self.permissions);
     }
-    let permissions = body.get("permissions").map(|value| value.as_object());
-    match permissions {
-        None => {}
-        Some(None) => faulty.add("permissions", "field must be an object"),
-        Some(Some(permissions)) => {
-            for (name, value) in permissions {
-                if !is_permission(team, name, value) {
-                    faulty.add(&format!("permissions.{name}"), "field is invalid");
+}
+
+/// Names that are not known are refused, those of the reference 1.1 among them.
+fn permissions(team: &Team, fields: &mut Fields<'_>) -> BTreeMap<&'static str, Grant> {
+    let granted = fields.object("permissions", |fields| {
+        let mut granted = BTreeMap::new();
+        for (name, value) in fields.entries() {
+            let known = words(PERMISSIONS).find(|known| known == name);
+            match known.and_then(|known| Some((known, grant(team, known, value)?))) {
+                Some((known, grant)) => {
+                    granted.insert(known, grant);
                 }
+                None => fields.refuse(name, "field is invalid"),
             }
         }
+        granted
+    });
+    granted.unwrap_or_default()
+}
+
+fn grant(team: &Team, permission: &str, value: &Value) -> Option<Grant> {
+    match value {
+        Value::Bool(true) => Some(Grant::Everybody),
+        Value::Bool(false) => Some(Grant::Nobody),
+        Value::Array(roles) => {
+            words(ROLE_SENSITIVE).find(|known| *known == permission)?;
+            let ids = roles
+                .iter()
+                .map(|role| Some(team.role(role.as_str()?)?.id.clone()));
+            Some(Grant::Roles(ids.collect::<Option<_>>()?))
+        }
+        Value::Null | Value::Number(_) | Value::String(_) | Value::Object(_) => None,
     }
-    faulty.check()?;
-    if let Some(name) = text("name") {
-        name.clone_into(&mut role.name);
-    }
-    if let Some(name) = text("display_name") {
-        name.clone_into(&mut role.display_name);
-    }
-    if body.contains_key("description") {
-        role.description = text("description").map(str::to_owned);
-    }
-    if let Some(Some(permissions)) = permissions {
-        role.permissions.extend(permissions.clone());
-    }
-    Ok(())
 }
 
 fn is_name(name: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-    (1..=30).contains(&name.len()) && name.bytes().all(allowed)
+    name.bytes().all(allowed)
 }
 
-fn is_permission(team: &Team, name: &str, value: &Value) -> bool {
-    match value {
-        Value::Bool(_) => words(PERMISSIONS).any(|known| known == name),
-        Value::Array(roles) => {
-            words(ROLE_SENSITIVE).any(|known| known == name)
-                && roles.iter().all(|role| {
-                    let role = role.as_str().and_then(|role| team.role(role));
-                    role.is_some()
-                })
-        }
-        Value::Null | Value::Number(_) | Value::String(_) | Value::Object(_) => false,
-    }
-}
-
-fn shown_role(role: &Role) -> Value {
+fn shown_role(team: &Team, role: &Role) -> Value {
     let permissions: Map<_, _> = words(PERMISSIONS)
         .map(|name| {
-            let value = role.permissions.get(name).cloned();
-            (name.to_owned(), value.unwrap_or(json!(false)))
+            let value = match role.permissions.get(name) {
+                None | Some(Grant::Nobody) => json!(false),
+                Some(Grant::Everybody) => json!(true),
+                Some(Grant::Roles(ids)) => {
+                    let names = ids.iter().filter_map(|id| team.roles.get(id));
+                    names.map(|role| &*role.name).collect()
+                }
+            };
+            (name.to_owned(), value)
         })
         .collect();
     json!({

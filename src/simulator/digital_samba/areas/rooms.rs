@@ -3,7 +3,8 @@
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::{Operation, Paging, body_of, ok};
+use super::{Operation, Paging, body_of, flag, libraries, ok, webhooks};
+use crate::simulator::digital_samba::belongings::Kind;
 use crate::simulator::digital_samba::refusal::{Answer, Faulty, Refusal};
 use crate::simulator::digital_samba::settings::{Place, date_time};
 use crate::simulator::digital_samba::team::{Room, Team};
@@ -19,6 +20,20 @@ pub(super) fn route<'c>(call: &'c Call, path: &[&'c str]) -> Option<Operation<'c
         ("DELETE", ["rooms"]) => Operation::new("delete_rooms_by_tag", |team| {
             delete_by_tag(team, &body_of(call)?)
         }),
+        // Today's API reads this as the deletion of a room of that name; where there is none,
+        // the reference 1.1's meaning does no harm.
+        ("DELETE", ["rooms", "tags"]) => Operation::new("delete_rooms_by_tag_legacy", |team| {
+            let body = body_of(call)?;
+            match team.room("tags") {
+                Some(_) => delete(team, "tags", &body),
+                None => delete_by_tag(team, &body),
+            }
+        }),
+        ("DELETE", &["rooms", room, "resources"]) => {
+            Operation::new("delete_room_resources", move |team| {
+                delete_resources(team, room, &body_of(call)?)
+            })
+        }
         ("GET", &["rooms", room]) => Operation::new("get_room", move |team| read(team, room)),
         ("PATCH", &["rooms", room]) => Operation::new("update_room", move |team| {
             update(team, room, &body_of(call)?)
@@ -48,12 +63,16 @@ pub(in crate::simulator::digital_samba) fn create(
         }
         (Some(_) | None, _) => {}
     }
-    let roles = roles.unwrap_or_else(|| team.roles.iter().map(|role| role.id.clone()).collect());
+    let roles = roles.unwrap_or_else(|| team.inherited_roles());
     let default_role = default_role.or_else(|| {
-        let default = team.roles.iter().find(|role| role.is_default);
         let only = roles.first().filter(|_| roles.len() == 1);
-        only.or(default.map(|role| &role.id)).cloned()
+        only.cloned().or_else(|| team.inherited_default_role())
     });
+    let tags = body.get("tags").filter(|tags| !tags.is_null());
+    let tags = tags.map_or(Some(Vec::new()), |tags| strings(Some(tags)));
+    if tags.is_none() {
+        faulty.add("tags", "field must be a list of strings");
+    }
     if !default_role
         .as_ref()
         .is_none_or(|role| roles.contains(role))
@@ -75,7 +94,7 @@ pub(in crate::simulator::digital_samba) fn create(
     let mut room = Room::new(settings, team.clock.now());
     room.roles = roles;
     room.default_role = default_role;
-    room.tags = strings(body.get("tags")).unwrap_or_default();
+    room.tags = tags.unwrap_or_default();
     let id = room.id.clone();
     team.insert(room);
     Ok(id)
@@ -130,16 +149,45 @@ fn update(team: &mut Team, name: &str, body: &Map<String, Value>) -> Answer {
 }
 
 fn delete(team: &mut Team, name: &str, body: &Map<String, Value>) -> Answer {
-    let room = team.room(name).ok_or(Refusal::NotFound)?;
-    let flags = ["delete_resources", "delete_history", "delete_library"];
-    let flagged = flags
-        .iter()
-        .any(|flag| body.get(*flag) == Some(&json!(true)));
-    if room.is_live() && flagged {
+    let id = team.room(name).ok_or(Refusal::NotFound)?.id.clone();
+    let kinds = asked_kinds(body)?;
+    if team.is_live(&id) && !kinds.is_empty() {
         return Err(Refusal::LiveResources);
     }
-    team.remove(name);
+    remove_with(team, &id, &kinds);
     Ok(Reply::empty(204))
+}
+
+fn delete_resources(team: &mut Team, name: &str, body: &Map<String, Value>) -> Answer {
+    let id = team.room(name).ok_or(Refusal::NotFound)?.id.clone();
+    if team.is_live(&id) {
+        return Err(Refusal::LiveResources);
+    }
+    team.forget_of_room(&id, Kind::Resource);
+    for kind in asked_kinds(body)? {
+        team.forget_of_room(&id, kind);
+    }
+    Ok(Reply::empty(204))
+}
+
+/// What is to go with a room.
+fn asked_kinds(body: &Map<String, Value>) -> Result<Vec<Kind>, Refusal> {
+    let mut kinds = Vec::new();
+    for (name, kind) in [
+        ("delete_resources", Kind::Resource),
+        ("delete_history", Kind::History),
+        ("delete_library", Kind::Library),
+    ] {
+        kinds.extend(flag(body, name)?.then_some(kind));
+    }
+    Ok(kinds)
+}
+
+fn remove_with(team: &mut Team, id: &str, kinds: &[Kind]) {
+    for kind in kinds {
+        team.forget_of_room(id, *kind);
+    }
+    team.remove(id);
 }
 
 /// Answers at once that it will; live rooms stay.
@@ -148,15 +196,20 @@ fn delete_by_tag(team: &mut Team, body: &Map<String, Value>) -> Answer {
         Some(Value::String(tag)) => Some(vec![tag.clone()]),
         other => strings(other),
     };
+    let kinds = asked_kinds(body)?;
     let tags = tags.ok_or_else(|| Refusal::field("tags", "field is required"))?;
     let tagged = |room: &&Room| room.tags.iter().any(|tag| tags.contains(tag));
-    if team.rooms().find(tagged).is_none() {
+    let is_known = |tag| team.rooms().any(|room| room.tags.contains(tag));
+    if tags.is_empty() || !tags.iter().all(is_known) {
         return Err(Refusal::field("tags", "chosen is invalid"));
     }
-    let gone = team.rooms().filter(tagged).filter(|room| !room.is_live());
+    let gone = team
+        .rooms()
+        .filter(tagged)
+        .filter(|room| !team.is_live(&room.id));
     let gone: Vec<_> = gone.map(|room| room.id.clone()).collect();
     for id in gone {
-        team.remove(&id);
+        remove_with(team, &id, &kinds);
     }
     Ok(Reply::empty(202))
 }
@@ -179,6 +232,8 @@ fn check_names_and_times(
             faulty.add("friendly_url", "has already been taken");
         }
     }
+    libraries::check_named(team, asked, faulty);
+    webhooks::check_named(team, asked, faulty);
     let expires_at = asked.get("expires_at").and_then(Value::as_str);
     if expires_at
         .and_then(date_time)
@@ -189,7 +244,11 @@ fn check_names_and_times(
 }
 
 /// The ids of the roles that a body names, by id or by name.
-fn roles_of(team: &Team, body: &Map<String, Value>, faulty: &mut Faulty) -> Option<Vec<String>> {
+pub(super) fn roles_of(
+    team: &Team,
+    body: &Map<String, Value>,
+    faulty: &mut Faulty,
+) -> Option<Vec<String>> {
     let value = body.get("roles").filter(|value| !value.is_null())?;
     let Some(names) = strings(Some(value)).filter(|names| !names.is_empty()) else {
         faulty.add("roles", "field must be a list of roles");
@@ -205,7 +264,11 @@ fn roles_of(team: &Team, body: &Map<String, Value>, faulty: &mut Faulty) -> Opti
     Some(ids)
 }
 
-fn default_role_of(team: &Team, body: &Map<String, Value>, faulty: &mut Faulty) -> Option<String> {
+pub(super) fn default_role_of(
+    team: &Team,
+    body: &Map<String, Value>,
+    faulty: &mut Faulty,
+) -> Option<String> {
     let value = body.get("default_role").filter(|value| !value.is_null())?;
     let role = value.as_str().and_then(|name| team.role(name));
     if role.is_none() {

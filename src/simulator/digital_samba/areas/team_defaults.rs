@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Operation, body_of, ok};
+use super::rooms::{default_role_of, roles_of};
+use super::{Operation, body_of, libraries, ok};
 use crate::simulator::digital_samba::refusal::{Answer, Faulty};
 use crate::simulator::digital_samba::settings::Place;
 use crate::simulator::digital_samba::team::Team;
@@ -31,13 +32,18 @@ fn shown(team: &Team) -> Value {
         "files_panel_enabled": true,
         "subscription_start": "2026-01-01 00:00:00",
         "subscription_end": null,
-        "roles": team.roles.iter().map(|role| &role.name).collect::<Vec<_>>(),
-        "default_role": team.roles.iter().find(|role| role.is_default).map(|role| &role.name),
+        "roles": names(team, team.inherited_roles()),
+        "default_role": names(team, team.inherited_default_role()).first(),
     });
     if let Value::Object(facts) = facts {
         shown.extend(facts);
     }
     Value::Object(shown)
+}
+
+fn names(team: &Team, ids: impl IntoIterator<Item = String>) -> Vec<&str> {
+    let roles = ids.into_iter().filter_map(|id| team.role(&id));
+    roles.map(|role| role.name.as_str()).collect()
 }
 
 fn update(team: &mut Team, body: &Map<String, Value>) -> Answer {
@@ -48,7 +54,19 @@ fn update(team: &mut Team, body: &Map<String, Value>) -> Answer {
     {
         faulty.add("domain", "is reserved");
     }
+    libraries::check_named(team, &changes, &mut faulty);
+    let roles = roles_of(team, body, &mut faulty);
+    let default_role = default_role_of(team, body, &mut faulty);
+    let offered = roles.clone().unwrap_or_else(|| team.inherited_roles());
+    if default_role
+        .as_ref()
+        .is_some_and(|role| !offered.contains(role))
+    {
+        faulty.add("default_role", "is not one of the roles");
+    }
     faulty.check()?;
     team.settings.extend(changes);
+    team.default_roles = roles.unwrap_or_else(|| team.default_roles.clone());
+    team.default_role = default_role.or_else(|| team.default_role.clone());
     ok(&shown(team))
 }

@@ -1,0 +1,179 @@
+//! Upstream fails in every way that it can.
+
+use std::time::Duration;
+
+use reqwest::Method;
+use room_broker::simulator::Fault;
+use room_broker::simulator::identity_provider::User;
+
+use crate::support::Answer;
+
+use super::app_for_all;
+use super::raw_upstream::{Conduct, RawUpstream};
+
+const CANARY: &str = "canary-of-upstream";
+
+#[track_caller]
+fn assert_problem(answer: &Answer, status: u16, code: &str) {
+    assert_eq!(
+        (answer.status, answer.code().as_str()),
+        (status, code),
+        "{answer:?}"
+    );
+    assert!(!answer.text.contains(CANARY), "{answer:?}");
+}
+
+fn http(head: &str, body: &str) -> Conduct {
+    Conduct::Answer(format!("HTTP/1.1 {head}\r\nconnection: close\r\n\r\n{body}").into_bytes())
+}
+
+#[tokio::test]
+async fn an_answer_that_is_none_is_a_clear_problem() {
+    let json = "content-type: application/json";
+    for (conduct, status, code) in [
+        (
+            http("200 OK\r\ncontent-type: text/html", CANARY),
+            502,
+            "upstream-malformed",
+        ),
+        (
+            http(&format!("200 OK\r\n{json}"), ""),
+            502,
+            "upstream-malformed",
+        ),
+        (
+            http(&format!("200 OK\r\n{json}"), "{\"a\":"),
+            502,
+            "upstream-malformed",
+        ),
+        (
+            http(&format!("200 OK\r\n{json}\r\ncontent-length: 99"), "{}"),
+            502,
+            "upstream-malformed",
+        ),
+        (
+            http("302 Found\r\nlocation: http://x", ""),
+            502,
+            "upstream-malformed",
+        ),
+        (http("401 No", CANARY), 502, "upstream-refused"),
+        (http("403 No", CANARY), 502, "upstream-refused"),
+        (http("500 No", CANARY), 503, "upstream-unavailable"),
+        (
+            http("503 No\r\nretry-after: 7", CANARY),
+            503,
+            "upstream-unavailable",
+        ),
+        (http("504 No", CANARY), 504, "upstream-timeout"),
+        (Conduct::Answer(Vec::new()), 503, "upstream-unavailable"),
+        (
+            Conduct::Answer(b"nonsense".to_vec()),
+            503,
+            "upstream-unavailable",
+        ),
+        (Conduct::Silence, 504, "upstream-timeout"),
+    ] {
+        let upstream = RawUpstream::start(conduct).await;
+        let (app, key) = upstream.app("[gateway]\nanswer_timeout = \"1s\"").await;
+        let answer = app.api(&key, Method::GET, "/rooms").await;
+        assert_problem(&answer, status, code);
+    }
+}
+
+#[tokio::test]
+async fn a_json_answer_that_stops_in_the_middle_ends_by_itself() {
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{";
+    // So many zeros never come: the connection stays open after none.
+    let upstream = RawUpstream::start(Conduct::Zeros(head.to_owned(), 0)).await;
+    let (app, key) = upstream.app("[gateway]\nidle_timeout = \"1s\"").await;
+    let answer = app.api(&key, Method::GET, "/rooms").await;
+    assert_problem(&answer, 502, "upstream-malformed");
+}
+
+#[tokio::test]
+async fn half_a_file_never_looks_whole() {
+    for length in [
+        "content-length: 1000000\r\n",
+        "transfer-encoding: chunked\r\n",
+    ] {
+        let body = "00010\r\n0123456789abcdef\r\n";
+        let head = format!("200 OK\r\ncontent-type: text/plain\r\n{length}")
+            .trim_end()
+            .to_owned();
+        let upstream = RawUpstream::start(http(&head, body)).await;
+        let (app, key) = upstream.app("").await;
+        let path = "/rooms/5f0c2b1e-7a44-4d0e-9b55-3e6c1d8a9f21/chat/export";
+        let answer = app
+            .api_request(&key, Method::GET, path)
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(answer.status(), 200);
+        assert!(answer.bytes().await.is_err(), "{length}");
+    }
+}
+
+#[tokio::test]
+async fn what_upstream_says_is_wrong_is_told_as_it_says_it() {
+    let (app, key) = app_for_all("").await;
+    let answer = app.api(&key, Method::GET, "/rooms/nowhere").await;
+    assert_eq!(answer.status, 404);
+    assert_eq!(answer.header("content-type"), "application/json");
+    assert_eq!(answer.json()["error"], "not-found");
+    let body = serde_json::json!({ "privacy": "private", "friendly_url": "x" });
+    let answer = app.api_with(&key, Method::POST, "/rooms", &body).await;
+    assert_eq!(answer.status, 422);
+    assert!(
+        answer.json()["errors"]["friendly_url"].is_array(),
+        "{answer:?}"
+    );
+
+    let controls = app.upstream.controls();
+    controls.fail("list_rooms", Fault::status(429).times(1));
+    let answer = app.api(&key, Method::GET, "/rooms").await;
+    assert_eq!(
+        (answer.status, answer.json()["error"].as_str()),
+        (429, Some("rate-limit"))
+    );
+    // A web page in the place of the message is not passed on.
+    let upstream = RawUpstream::start(http("404 No\r\ncontent-type: text/html", CANARY)).await;
+    let (app, key) = upstream.app("").await;
+    let answer = app.api(&key, Method::GET, "/rooms").await;
+    assert_eq!(answer.status, 404);
+    assert!(answer.json()["message"].is_string() && !answer.text.contains(CANARY));
+}
+
+#[tokio::test]
+async fn the_breaker_is_shared_and_one_failing_operation_does_not_open_it() {
+    let (app, key) = app_for_all("").await;
+    let controls = app.upstream.controls();
+    controls.fail("list_rooms", Fault::status(500));
+    for _ in 0..20 {
+        assert_eq!(
+            app.api(&key, Method::GET, "/rooms").await.code(),
+            "upstream-unavailable"
+        );
+    }
+    assert_eq!(
+        app.join(&app.token(User::Ada), "course-101").await.status,
+        200
+    );
+    controls.clear_faults("list_rooms");
+    controls.fail("list_rooms", Fault::status(503));
+    for _ in 0..5 {
+        app.api(&key, Method::GET, "/rooms").await;
+    }
+    let calls = app.upstream_calls();
+    assert_eq!(
+        app.api(&key, Method::GET, "/roles").await.code(),
+        "upstream-unavailable"
+    );
+    assert_eq!(
+        app.join(&app.token(User::Ada), "course-102").await.status,
+        403
+    );
+    assert_eq!(app.upstream_calls(), calls);
+    controls.clear_faults("list_rooms");
+    app.hand.advance(Duration::from_secs(11));
+    assert_eq!(app.api(&key, Method::GET, "/roles").await.status, 200);
+}

@@ -1,0 +1,115 @@
+//! What is noted of a call: one audit line, one count; and what the caches forget.
+
+use reqwest::Method;
+use room_broker::simulator::identity_provider::User;
+use serde_json::{Value, json};
+
+use crate::support::scene::value_of;
+
+use super::app_for_all;
+
+#[tokio::test]
+async fn each_call_leaves_one_audit_line_and_one_count() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("audit.log");
+    let (app, key) = app_for_all(&format!("[audit]\nfile = {file:?}")).await;
+    app.put_room("course-101");
+    let body = json!({ "role": "attendee", "u": "Canary Person" });
+    let request = app.api_request(&key, Method::POST, "/rooms/course-101/token");
+    app.answer(request.header("on-behalf-of", "user-42").json(&body))
+        .await;
+    app.api(&key, Method::GET, "/rooms/nowhere").await;
+    app.api(&key, Method::GET, "/statistics/rooms").await;
+    crate::support::until("three lines are there", async || {
+        std::fs::read_to_string(&file).unwrap().lines().count() == 3
+    })
+    .await;
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(!text.contains("Canary") && !text.contains("user-42") && !text.contains(&key));
+    let lines: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let told: Vec<_> = lines
+        .iter()
+        .map(|line| {
+            (
+                line["operation"].as_str().unwrap(),
+                line["room"].as_str(),
+                line["outcome"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("create_room_token", Some("course-101"), "ok"),
+            ("get_room", None, "not-found"),
+            ("get_rooms_statistics_legacy", None, "not-implemented"),
+        ]
+    );
+    assert!(lines[0]["on_behalf_of_hash"].is_string() && lines[0]["request_id"].is_string());
+    let metrics = app.metrics().await;
+    for (operation, class) in [
+        ("create_room_token", "2xx"),
+        ("get_room", "4xx"),
+        ("get_rooms_statistics_legacy", "failed"),
+    ] {
+        let series = format!(
+            "room_broker_gateway_calls_total{{operation=\"{operation}\",class=\"{class}\"}}"
+        );
+        assert_eq!(value_of(&metrics, &series), 1, "{series}");
+    }
+}
+
+#[tokio::test]
+async fn what_changes_through_the_gateway_is_what_the_very_next_join_sees() {
+    let (app, key) = app_for_all("").await;
+    let token = app.token(User::Ada);
+    let room = async || app.join(&token, "course-101").await.json()["room"].clone();
+    let first = room().await;
+    let id = first["id"].as_str().unwrap();
+    for name in ["course-101", id] {
+        let calls = app.calls("get_room");
+        let body = json!({ "description": format!("by {name}") });
+        let changed = app
+            .api_with(&key, Method::PATCH, &format!("/rooms/{name}"), &body)
+            .await;
+        assert_eq!(changed.status, 200);
+        assert_eq!(room().await["id"], first["id"]);
+        assert_eq!(app.calls("get_room"), calls + 1, "{name}");
+    }
+    let deleted = app.api(&key, Method::DELETE, &format!("/rooms/{id}")).await;
+    assert_eq!(deleted.status, 204, "{deleted:?}");
+    let second = room().await;
+    assert!(second["id"] != first["id"] && second["created"] == true);
+
+    let roles = app.api(&key, Method::GET, "/roles").await.json();
+    let role = roles["data"][0]["id"].as_str().unwrap();
+    let calls = app.calls("get_room");
+    let body = json!({ "display_name": "Someone", "permissions": { "broadcast": true } });
+    let changed = app
+        .api_with(&key, Method::PATCH, &format!("/roles/{role}"), &body)
+        .await;
+    assert_eq!(changed.status, 200, "{changed:?}");
+    room().await;
+    assert_eq!(app.calls("get_room"), calls + 1);
+}
+
+#[tokio::test]
+async fn a_room_that_is_created_through_the_gateway_is_there_for_the_next_join() {
+    let (app, key) = app_for_all("").await;
+    let student = app.token(User::Ben);
+    assert_eq!(app.join(&student, "course-101").await.status, 403);
+    let body = json!({
+        "external_id": "course-101", "friendly_url": "course-101", "privacy": "private",
+        "roles": ["moderator", "attendee"], "default_role": "attendee",
+    });
+    assert_eq!(
+        app.api_with(&key, Method::POST, "/rooms", &body)
+            .await
+            .status,
+        200
+    );
+    assert_eq!(app.join(&student, "course-101").await.status, 200);
+}

@@ -1,0 +1,180 @@
+//! What only the older reference has, and its names for what is there today.
+
+use reqwest::Method;
+use room_broker::simulator::digital_samba::Visitor;
+use serde_json::{Value, json};
+
+use crate::internal::{Backend, app_with};
+
+use super::app_for_all;
+use super::raw_upstream::RawUpstream;
+
+#[tokio::test]
+async fn deleting_by_tag_never_deletes_the_room_of_that_name() {
+    let upstream = RawUpstream::start(super::raw_upstream::Conduct::Answer(
+        b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".to_vec(),
+    ))
+    .await;
+    let (app, key) = upstream.app("").await;
+    let body = json!({ "tags": ["old"] });
+    let answer = app
+        .api_with(&key, Method::DELETE, "/rooms/tags", &body)
+        .await;
+    assert_eq!((answer.status, answer.text.as_str()), (202, ""));
+    let seen = upstream.seen();
+    assert!(
+        seen[0].head.starts_with("DELETE /api/v1/rooms HTTP/1.1"),
+        "{seen:?}"
+    );
+    assert_eq!(
+        serde_json::from_slice::<Value>(&seen[0].body).unwrap(),
+        body
+    );
+}
+
+#[tokio::test]
+async fn live_participants_are_counted() {
+    let upstream = RawUpstream::saying("{\"live_participants\":7,\"live_sessions\":2}").await;
+    let (app, key) = upstream.app("").await;
+    let id = "5f0c2b1e-7a44-4d0e-9b55-3e6c1d8a9f21";
+    for (path, asked) in [
+        ("/live/count".to_owned(), "/statistics/current".to_owned()),
+        (
+            format!("/rooms/{id}/live/count"),
+            format!("/rooms/{id}/live"),
+        ),
+    ] {
+        let answer = app.api(&key, Method::GET, &path).await;
+        assert_eq!((answer.status, answer.json()), (200, json!({ "count": 7 })));
+        let seen = upstream.seen();
+        let line = seen.last().unwrap().head.lines().next().unwrap().to_owned();
+        assert_eq!(line, format!("GET /api/v1{asked} HTTP/1.1"));
+    }
+    let (app, key) = app_for_all("").await;
+    app.put_room("course-101");
+    let visitor: Visitor =
+        serde_json::from_value(json!({ "name": "Ada", "role": "attendee" })).unwrap();
+    assert!(app.upstream.enter("course-101", visitor));
+    let answer = app
+        .api(&key, Method::GET, "/rooms/course-101/live/count")
+        .await;
+    assert_eq!(answer.json(), json!({ "count": 1 }));
+}
+
+#[tokio::test]
+async fn statistics_that_are_gone_name_what_took_their_place() {
+    let (app, key) = app_for_all("").await;
+    for (path, instead) in [
+        ("rooms", "get_statistics_totals"),
+        ("participants", "get_started_sessions_statistics"),
+        ("sessions", "get_team_statistics"),
+        ("recordings", "get_team_statistics"),
+    ] {
+        let answer = app
+            .api(&key, Method::GET, &format!("/statistics/{path}"))
+            .await;
+        assert_eq!(
+            (answer.status, answer.code().as_str()),
+            (501, "not-implemented")
+        );
+        assert!(answer.json()["detail"].as_str().unwrap().contains(instead));
+    }
+    assert_eq!(app.upstream_calls(), 0);
+}
+
+#[tokio::test]
+async fn older_names_are_taken_and_told_to_who_asks_for_them_alone() {
+    let (current, older) = (Backend::that_may(super::ALL), Backend::that_may(super::ALL));
+    let id = older.id();
+    let more = format!("[gateway]\nolder_form_for = [\"{id}\"]");
+    let app = app_with(&[&current, &older], &more).await;
+    let body = json!({
+        "privacy": "private", "friendly_url": "old-1", "default_language": "en",
+        "toolbar": { "position": "left", "visible": false },
+        "roles": ["moderator", "attendee"], "default_role": "attendee",
+    });
+    let created = app
+        .api_with(&current.key(), Method::POST, "/rooms", &body)
+        .await;
+    assert_eq!(created.status, 200, "{created:?}");
+    let today = created.json();
+    assert_eq!(
+        (&today["language"], &today["toolbar_position"]),
+        (&json!("en"), &json!("left"))
+    );
+    assert_eq!(
+        (&today["toolbar_enabled"], today.get("toolbar")),
+        (&json!(false), None)
+    );
+    assert!(today.get("default_language").is_none() && today["roles"][0].is_object());
+
+    let by_key = app
+        .api(&older.key(), Method::GET, "/rooms/old-1")
+        .await
+        .json();
+    let request = app.api_request(&current.key(), Method::GET, "/rooms/old-1");
+    let by_header = app
+        .answer(request.header("digital-samba-reference", "1.1"))
+        .await
+        .json();
+    for room in [by_key, by_header] {
+        assert_eq!(
+            (&room["language"], &room["default_language"]),
+            (&json!("en"), &json!("en"))
+        );
+        assert_eq!(room["toolbar"]["position"], "left");
+        assert_eq!(room["toolbar"]["visible"], false);
+        assert_eq!(room["roles"], json!(["moderator", "attendee"]));
+        assert_eq!(room["default_role"], "attendee");
+    }
+    let role =
+        json!({ "name": "old-role", "display_name": "Old", "permissions": { "chat": true } });
+    let role = app
+        .api_with(&older.key(), Method::POST, "/roles", &role)
+        .await
+        .json();
+    assert_eq!(
+        role["permissions"]["chat"],
+        role["permissions"]["general_chat"]
+    );
+    assert_eq!(role["permissions"]["general_chat"], true, "{role}");
+}
+
+#[tokio::test]
+async fn sessions_of_a_participant_are_those_of_the_same_person() {
+    let participants = json!({
+        // What upstream says of one participant and of the list, in one answer for both.
+        "session_id": "s1", "room_id": "r1", "total_count": "3",
+        "data": [
+            { "id": "p3", "external_id": "other", "session_id": "s3", "room_id": "r1" },
+            { "id": "p2", "external_id": "person", "session_id": "s2", "room_id": "r2", "live": false },
+            { "id": "p1", "external_id": "person", "session_id": "s1", "room_id": "r1", "live": true },
+        ],
+    });
+    let upstream = RawUpstream::saying(&participants.to_string()).await;
+    let (app, key) = upstream.app("").await;
+    let told = app
+        .api(&key, Method::GET, "/participants/p1/sessions")
+        .await
+        .json();
+    assert_eq!(told["total_count"], 2);
+    let ids: Vec<&Value> = told["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|session| &session["id"])
+        .collect();
+    assert_eq!(ids, ["s1", "s2"]);
+    let told = app
+        .api(
+            &key,
+            Method::GET,
+            "/participants/p1/sessions?limit=1&offset=1",
+        )
+        .await
+        .json();
+    assert_eq!(
+        (&told["total_count"], &told["data"][0]["id"]),
+        (&json!(2), &json!("s2"))
+    );
+}

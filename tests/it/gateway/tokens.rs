@@ -1,0 +1,172 @@
+//! Room tokens for product backends: signed here, and good at upstream's own door.
+
+use std::time::Duration;
+
+use reqwest::Method;
+use room_broker::simulator::identity_provider::User;
+use serde_json::{Value, json};
+
+use crate::internal::{Backend, app_with};
+use crate::support::{START, TestApp, claims_of};
+
+use super::app_for_all;
+
+const PATH: &str = "/rooms/course-101/token";
+
+async fn claims(app: &TestApp, key: &str, body: &Value) -> Value {
+    let answer = app.api_with(key, Method::POST, PATH, body).await;
+    assert_eq!(answer.status, 200, "{body} {answer:?}");
+    claims_of(answer.json()["token"].as_str().unwrap())
+}
+
+#[tokio::test]
+async fn a_token_has_upstreams_shape_and_opens_upstreams_door() {
+    let backend = Backend::that_may(&["tokens:mint"]);
+    let app = app_with(&[&backend], "").await;
+    let room = app.put_room("course-101");
+    let body = json!({ "ud": "user-42", "u": "Ada", "initials": "AL", "role": "moderator", "breakoutId": null });
+    for name in ["course-101", &room.id] {
+        let answer = app
+            .api_with(
+                &backend.key(),
+                Method::POST,
+                &format!("/rooms/{name}/token"),
+                &body,
+            )
+            .await;
+        let told = answer.json();
+        let members: Vec<&String> = told.as_object().unwrap().keys().collect();
+        assert_eq!(members, ["link", "token"]);
+        let link = told["link"].as_str().unwrap();
+        assert!(
+            link.ends_with(&format!("?token={}", told["token"].as_str().unwrap())),
+            "{link}"
+        );
+        let page = app.answer(app.http.get(link)).await;
+        assert_eq!(page.status, 200, "{page:?}");
+    }
+    assert_eq!(app.upstream.joins().len(), 2);
+    // One read of the room, and nothing for the tokens.
+    assert_eq!(app.calls("create_room_token"), 0);
+    assert_eq!(app.calls("get_room"), 1);
+}
+
+#[tokio::test]
+async fn every_form_of_time_is_read_and_none_outlives_what_policy_allows() {
+    let (app, key) = app_for_all("[policy]\ntoken_ttl = \"1h\"\ntoken_ttl_max = \"2h\"").await;
+    app.put_room("course-101");
+    let now = START.seconds();
+    for (exp, expected) in [
+        (Value::Null, now + 7200),
+        (json!(30), now + 1800),
+        (json!(now + 600), now + 600),
+        (json!("2026-09-14T14:20:00Z"), now + 3600),
+        (json!("2026-09-14 14:20:00"), now + 3600),
+        (json!(9_999_999), now + 7200),
+        (json!(now + 999_999), now + 7200),
+        (json!(u64::MAX), now + 7200),
+    ] {
+        let claims = claims(&app, &key, &json!({ "exp": exp })).await;
+        assert_eq!(claims["exp"], expected, "{exp}");
+        assert_eq!(claims["role"], "attendee");
+        assert_eq!(claims.get("ud"), None);
+    }
+    let later = claims(&app, &key, &json!({ "nbf": "2026-09-14T14:20:00Z" })).await;
+    assert_eq!(later["nbf"], now + 3600);
+    for (body, member) in [
+        (json!({ "exp": now - 1 }), "exp"),
+        (json!({ "exp": 0 }), "exp"),
+        (json!({ "exp": -5 }), "exp"),
+        (json!({ "exp": 1.5 }), "exp"),
+        (json!({ "exp": "soon" }), "exp"),
+        (json!({ "exp": true }), "exp"),
+        (json!({ "nbf": [] }), "nbf"),
+        (json!({ "nbf": now + 99_999 }), "exp"),
+        (json!({ "role": "speaker" }), "role"),
+        (json!({ "role": "nobody" }), "role"),
+        (json!({ "role": 7 }), "role"),
+        (json!({ "u": {} }), "u"),
+        (json!({ "avatar": "http://x" }), "avatar"),
+        (json!({ "breakoutId": "x" }), "breakoutId"),
+        (json!({ "ud": "a".repeat(513) }), "ud"),
+    ] {
+        let answer = app.api_with(&key, Method::POST, PATH, &body).await;
+        assert_eq!(answer.status, 422, "{body} {answer:?}");
+        assert!(
+            answer.json()["errors"][member].is_array(),
+            "{body} {answer:?}"
+        );
+        assert!(answer.json()["message"].is_string());
+    }
+}
+
+#[tokio::test]
+async fn a_role_is_named_by_its_id_too() {
+    let (app, key) = app_for_all("").await;
+    app.put_room("course-101");
+    let roles = app.api(&key, Method::GET, "/roles").await.json();
+    let roles = roles["data"].as_array().unwrap();
+    let id = |name: &str| {
+        let role = roles.iter().find(|role| role["name"] == name).unwrap();
+        role["id"].clone()
+    };
+    assert_eq!(
+        claims(&app, &key, &json!({ "role": id("moderator") })).await["role"],
+        "moderator"
+    );
+    let body = json!({ "role": id("speaker") });
+    assert_eq!(
+        app.api_with(&key, Method::POST, PATH, &body).await.status,
+        422
+    );
+}
+
+#[tokio::test]
+async fn a_room_that_is_not_there_is_told_as_upstream_would() {
+    let (app, key) = app_for_all("").await;
+    for name in [
+        "nowhere",
+        "5f0c2b1e-7a44-4d0e-9b55-3e6c1d8a9f21",
+        "a",
+        "a b",
+    ] {
+        let path = format!("/rooms/{name}/token");
+        let answer = app.api_with(&key, Method::POST, &path, &json!({})).await;
+        assert_eq!(
+            (answer.status, answer.json()["error"].as_str()),
+            (404, Some("not-found")),
+            "{name}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_name_in_an_encrypted_rooms_token_stays_out() {
+    let (app, key) = app_for_all("").await;
+    app.put_room_with("course-101", &json!({ "e2ee_enabled": true }));
+    let claims = claims(&app, &key, &json!({ "u": "Ada" })).await;
+    assert_eq!(claims.get("u"), None);
+}
+
+#[tokio::test]
+async fn a_known_room_is_read_again_after_a_while_and_a_name_never_leads_to_another_room() {
+    let (app, key) = app_for_all("").await;
+    let first = app.put_room("course-101").id;
+    let rd = async || claims(&app, &key, &json!({})).await["rd"].clone();
+    assert_eq!(rd().await, first);
+    // By the gateway: the rename is known at once, and the name may go to another room.
+    let body = json!({ "friendly_url": "course-1" });
+    app.api_with(&key, Method::PATCH, &format!("/rooms/{first}"), &body)
+        .await;
+    let second = app.put_room("course-101").id;
+    assert_eq!(rd().await, second);
+    // Behind its back: within `rooms_fresh_for`.
+    app.upstream.delete_room("course-101");
+    app.hand.advance(Duration::from_secs(601));
+    let answer = app.api_with(&key, Method::POST, PATH, &json!({})).await;
+    assert_eq!(answer.status, 404);
+    assert_eq!(
+        app.join(&app.token(User::Ben), "course-1").await.status,
+        403
+    );
+}
