@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use load_support::broker::{self, Beside};
 use load_support::client::{self, Requests};
-use load_support::server::{Measured, Server};
+use load_support::server::{Measured, Server, median, median_of};
 
 const ROUNDS: usize = 5;
 const ROUND: Duration = Duration::from_secs(2);
@@ -92,17 +92,12 @@ fn measure() {
 }
 
 fn print_row(name: &str, rounds: &[Measured], bares: &[Measured]) {
-    let per_second = median(rounds.iter().map(|round| round.per_second).collect());
-    let cpu = median(rounds.iter().map(|round| round.cpu_micros).collect());
+    let per_second = median_of(rounds, |round| round.per_second);
+    let cpu = median_of(rounds, |round| round.cpu_micros);
     let ratios = rounds
         .iter()
         .zip(bares)
         .map(|(round, bare)| round.per_second / bare.per_second);
     let ratio = median(ratios.collect());
     println!("{name:<44} {per_second:>10.0} {cpu:>12.1} {ratio:>8.2}");
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }

@@ -4,11 +4,13 @@ use std::io::Write as _;
 use std::net::TcpListener;
 use std::time::Duration;
 
+use room_broker::authn::ApiKey;
 use room_broker::clock::Clock;
 use room_broker::simulator::digital_samba::{self, DigitalSamba};
 use room_broker::simulator::identity_provider::{
     self, Algorithm, Client, IdentityProvider, SigningKeys, User,
 };
+use secrecy::ExposeSecret as _;
 use serde_json::json;
 
 use super::client::Requests;
@@ -32,11 +34,43 @@ pub(crate) const ALGORITHMS: [(Algorithm, &str); 3] = [
 /// Tokens signed for each round of each algorithm.
 const TOKENS: usize = 3_000;
 
+/// What opens the simulated Digital Samba.
+pub(crate) const DEVELOPER_KEY: &str = "bench-developer-key-of-32-letters";
+
 /// The simulated neighbours, and a configuration that names them.
 pub(crate) struct Beside {
-    _upstream: DigitalSamba,
+    upstream: DigitalSamba,
     provider: IdentityProvider,
-    configuration: tempfile::NamedTempFile,
+    configuration: Configuration,
+}
+
+/// A broker's configuration in a file, and the API key that it lets in.
+pub(crate) struct Configuration {
+    file: tempfile::NamedTempFile,
+    key: ApiKey,
+}
+
+impl Configuration {
+    /// One for this upstream, without anybody who could join.
+    pub(crate) fn of(upstream: &str) -> Self {
+        Self::with_issuer(&format!("http://{upstream}"), "http://127.0.0.1:1")
+    }
+
+    fn with_issuer(upstream: &str, issuer: &str) -> Self {
+        let key = ApiKey::generate();
+        let mut file = tempfile::NamedTempFile::with_suffix(".toml").unwrap();
+        file.write_all(text(upstream, issuer, &key).as_bytes())
+            .unwrap();
+        Self { file, key }
+    }
+
+    pub(crate) fn path(&self) -> &str {
+        self.file.path().to_str().unwrap()
+    }
+
+    pub(crate) fn key(&self) -> String {
+        self.key.text().expose_secret().to_owned()
+    }
 }
 
 impl Beside {
@@ -47,9 +81,9 @@ impl Beside {
             clock: Clock::system(),
             team_id: "0e8d7c6b-5a49-4382-9716-a5b4c3d2e1f0".to_owned(),
             team_domain: "bench".to_owned(),
-            developer_key: "bench-developer-key-of-32-letters".to_owned(),
+            developer_key: DEVELOPER_KEY.to_owned(),
             rooms_base: None,
-            rate_limit_per_minute: 1000,
+            rate_limit_per_minute: u32::MAX,
         })
         .unwrap();
         let provider = identity_provider::start(identity_provider::Parameters {
@@ -64,31 +98,39 @@ impl Beside {
             keys: SigningKeys::generate().unwrap(),
         })
         .unwrap();
-        let mut configuration = tempfile::NamedTempFile::with_suffix(".toml").unwrap();
-        configuration
-            .write_all(text(upstream.base_url(), provider.issuer()).as_bytes())
-            .unwrap();
+        let configuration = Configuration::with_issuer(upstream.base_url(), provider.issuer());
         Self {
-            _upstream: upstream,
+            upstream,
             provider,
             configuration,
         }
     }
 
     pub(crate) fn configuration_path(&self) -> &str {
-        self.configuration.path().to_str().unwrap()
+        self.configuration.path()
+    }
+
+    /// The simulated Digital Samba's host and port.
+    pub(crate) fn upstream_address(&self) -> &str {
+        self.upstream.base_url().strip_prefix("http://").unwrap()
+    }
+
+    /// What a product backend calls with.
+    pub(crate) fn backend_key(&self) -> String {
+        self.configuration.key()
     }
 }
 
 /// Policy with a condition, limits, metrics, request ids and the audit line, all on.
-fn text(upstream: &str, issuer: &str) -> String {
+fn text(upstream: &str, issuer: &str, key: &ApiKey) -> String {
+    let (id, secret_sha256) = (key.id().as_str(), key.secret_sha256());
     format!(
         r#"
 [digital_samba]
 api_url = "{upstream}"
 team_domain = "bench"
 team_id = "0e8d7c6b-5a49-4382-9716-a5b4c3d2e1f0"
-developer_key = "bench-developer-key-of-32-letters"
+developer_key = "{DEVELOPER_KEY}"
 
 [authn]
 allow_http_loopback = true
@@ -111,6 +153,14 @@ listen = "127.0.0.1:0"
 
 [internal]
 listen = "127.0.0.1:0"
+[[internal.api_keys]]
+id = "{id}"
+name = "bench"
+secret_sha256 = "{secret_sha256}"
+scopes = ["*"]
+
+[gateway]
+concurrency_max = 64
 
 [ops]
 listen = "127.0.0.1:0"
@@ -121,6 +171,8 @@ workers = 1
 [limits]
 principal_per_minute = 10000000
 principal_burst = 1000000
+service_per_minute = 10000000
+service_burst = 1000000
 address_per_minute = 10000000
 address_burst = 1000000
 

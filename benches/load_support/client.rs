@@ -82,37 +82,55 @@ pub(crate) async fn run(
 }
 
 async fn one_connection(address: String, requests: Requests, deadline: Instant) -> u64 {
-    let mut stream = TcpStream::connect(&address).await.unwrap();
-    stream.set_nodelay(true).unwrap();
-    let mut buffer = vec![0; 16 * 1024];
+    let mut connection = Connection::open(&address).await;
     let mut answered = 0;
     while Instant::now() < deadline {
         let Some(request) = requests.next() else {
             break;
         };
-        stream.write_all(request).await.unwrap();
-        read_answer(&mut stream, &mut buffer).await;
+        connection.exchange(request).await;
         answered += 1;
     }
     answered
 }
 
-async fn read_answer(stream: &mut TcpStream, buffer: &mut [u8]) {
-    let mut filled = 0;
-    loop {
-        let read = stream.read(&mut buffer[filled..]).await.unwrap();
-        assert!(read > 0, "the server hung up");
-        filled += read;
-        let Some(head) = find(&buffer[..filled], b"\r\n\r\n") else {
-            continue;
-        };
-        assert!(
-            buffer.starts_with(b"HTTP/1.1 200"),
-            "{}",
-            String::from_utf8_lossy(&buffer[..filled])
-        );
-        if filled >= head + 4 + content_length(&buffer[..head]) {
-            return;
+/// A connection that stays open.
+pub(crate) struct Connection {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+}
+
+impl Connection {
+    pub(crate) async fn open(address: &str) -> Self {
+        let stream = TcpStream::connect(address).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        let buffer = vec![0; 16 * 1024];
+        Self { stream, buffer }
+    }
+
+    /// Sends a request and reads its answer, a 200 with a length, to the end; its body.
+    pub(crate) async fn exchange(&mut self, request: &[u8]) -> &[u8] {
+        self.stream.write_all(request).await.unwrap();
+        let mut filled = 0;
+        loop {
+            if filled == self.buffer.len() {
+                self.buffer.resize(filled * 2, 0);
+            }
+            let read = self.stream.read(&mut self.buffer[filled..]).await.unwrap();
+            assert!(read > 0, "the server hung up");
+            filled += read;
+            let Some(head) = find(&self.buffer[..filled.min(4096)], b"\r\n\r\n") else {
+                continue;
+            };
+            assert!(
+                self.buffer.starts_with(b"HTTP/1.1 200"),
+                "{}",
+                String::from_utf8_lossy(&self.buffer[..filled])
+            );
+            let end = head + 4 + content_length(&self.buffer[..head]);
+            if filled >= end {
+                return &self.buffer[head + 4..end];
+            }
         }
     }
 }

@@ -1,25 +1,32 @@
 //! Server processes on a core of their own.
 
 use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use actix_web::{App as ActixApp, HttpResponse, HttpServer, web};
-use room_broker::app::{App, Surroundings};
+use room_broker::app::{App, Running, Surroundings};
 use room_broker::clock::Clock;
 use room_broker::settings::{Settings, Sources};
 use room_broker::trace_context::Sampler;
 
 use super::client::{self, Requests};
 
+/// Where that runs which is measured.
 const SERVER_CORE: &str = "0";
+/// Where the load runs, and what is beside that which is measured.
+const LOAD_CORE: &str = "1";
 
-/// A child process that serves; killed when dropped.
+/// A child process that serves this program in another role.
 pub(crate) struct Server {
-    child: Child,
+    process: Process,
     pub(crate) address: String,
     pub(crate) first_answer: Duration,
 }
+
+/// A child process on a core of its own; killed when dropped.
+pub(crate) struct Process(Child);
 
 /// One round.
 pub(crate) struct Measured {
@@ -30,23 +37,26 @@ pub(crate) struct Measured {
 impl Server {
     /// Starts this program in another role, and waits for the address that it prints.
     pub(crate) fn start(arguments: &[&str]) -> Self {
+        Self::start_on(SERVER_CORE, arguments)
+    }
+
+    /// The same, on the core of the load: not what is measured.
+    pub(crate) fn start_beside(arguments: &[&str]) -> Self {
+        Self::start_on(LOAD_CORE, arguments)
+    }
+
+    fn start_on(core: &str, arguments: &[&str]) -> Self {
         let started = Instant::now();
         let program = std::env::current_exe().unwrap();
-        let mut child = Command::new("taskset")
-            .args(["-c", SERVER_CORE])
-            .arg(program)
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("taskset, from util-linux");
+        let mut process = Process::start_on(core, program.to_str().unwrap(), arguments);
         let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap())
+        BufReader::new(process.0.stdout.take().unwrap())
             .read_line(&mut line)
             .unwrap();
         let address = line.trim().to_owned();
         let _first = std::net::TcpStream::connect(&address).unwrap();
         Self {
-            child,
+            process,
             address,
             first_answer: started.elapsed(),
         }
@@ -58,32 +68,14 @@ impl Server {
         connections: usize,
         time: Duration,
     ) -> Measured {
-        let before = self.cpu();
-        let ran = client::run(&self.address, requests, connections, time).await;
-        let cpu = self.cpu().saturating_sub(before);
-        Measured {
-            per_second: ran.answered as f64 / ran.took.as_secs_f64(),
-            cpu_micros: cpu.as_secs_f64() * 1e6 / ran.answered as f64,
-        }
-    }
-
-    /// User and system time of the process so far.
-    fn cpu(&self) -> Duration {
-        let mut nanos = 0;
-        for task in std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap() {
-            let line =
-                std::fs::read_to_string(task.unwrap().path().join("schedstat")).unwrap_or_default();
-            nanos += line
-                .split(' ')
-                .next()
-                .and_then(|text| text.parse::<u64>().ok())
-                .unwrap_or_default();
-        }
-        Duration::from_nanos(nanos)
+        self.process
+            .measured(&self.address, requests, connections, time)
+            .await
     }
 
     pub(crate) fn resident_mb(&self) -> f64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let status =
+            std::fs::read_to_string(format!("/proc/{}/status", self.process.0.id())).unwrap();
         let line = status
             .lines()
             .find(|line| line.starts_with("VmRSS:"))
@@ -97,11 +89,68 @@ impl Server {
     }
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _gone = self.child.kill();
-        let _reaped = self.child.wait();
+impl Process {
+    /// Starts a program on the core of what is measured.
+    pub(crate) fn start(program: &str, arguments: &[&str]) -> Self {
+        Self::start_on(SERVER_CORE, program, arguments)
     }
+
+    fn start_on(core: &str, program: &str, arguments: &[&str]) -> Self {
+        let child = Command::new("taskset")
+            .args(["-c", core, program])
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("taskset, from util-linux");
+        Self(child)
+    }
+
+    pub(crate) async fn measured(
+        &self,
+        address: &str,
+        requests: &Requests,
+        connections: usize,
+        time: Duration,
+    ) -> Measured {
+        let before = self.cpu();
+        let ran = client::run(address, requests, connections, time).await;
+        let cpu = self.cpu().saturating_sub(before);
+        Measured {
+            per_second: ran.answered as f64 / ran.took.as_secs_f64(),
+            cpu_micros: cpu.as_secs_f64() * 1e6 / ran.answered as f64,
+        }
+    }
+
+    /// User and system time of the process so far.
+    fn cpu(&self) -> Duration {
+        let mut nanos = 0;
+        for task in std::fs::read_dir(format!("/proc/{}/task", self.0.id())).unwrap() {
+            let line =
+                std::fs::read_to_string(task.unwrap().path().join("schedstat")).unwrap_or_default();
+            nanos += line
+                .split(' ')
+                .next()
+                .and_then(|text| text.parse::<u64>().ok())
+                .unwrap_or_default();
+        }
+        Duration::from_nanos(nanos)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _gone = self.0.kill();
+        let _reaped = self.0.wait();
+    }
+}
+
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+pub(crate) fn median_of(rounds: &[Measured], of: impl Fn(&Measured) -> f64) -> f64 {
+    median(rounds.iter().map(of).collect())
 }
 
 /// A handler that does nothing but answer 600 bytes.
@@ -121,23 +170,55 @@ pub(crate) fn serve_bare() {
     });
 }
 
-/// The broker, as `serve` runs it, with one worker.
+/// An upstream that costs next to nothing: whatever it is asked, it answers with one room.
+pub(crate) fn serve_constant_room() {
+    const ROOM: &str = include_str!("room.json");
+    actix_web::rt::System::new().block_on(async {
+        let room = || async {
+            HttpResponse::Ok()
+                .content_type("application/json")
+                .body(ROOM)
+        };
+        let server = HttpServer::new(move || ActixApp::new().default_service(web::to(room)));
+        let server = server.workers(1).bind("127.0.0.1:0").unwrap();
+        println!("{}", server.addrs()[0]);
+        server.run().await.unwrap();
+    });
+}
+
+/// The broker, as `serve` runs it, with one worker; prints the public listener's address.
 pub(crate) fn serve_broker(configuration: &str) {
+    serve(&settings(configuration), |running| running.public_address);
+}
+
+/// The same without upstream's limits, which are far below what is measured; prints the internal
+/// listener's address.
+pub(crate) fn serve_internal(configuration: &str) {
+    let mut settings = settings(configuration);
+    settings.digital_samba.parameters.requests_per_minute = usize::MAX;
+    settings.gateway.forward.requests_per_minute = usize::MAX;
+    serve(&settings, |running| running.internal_address);
+}
+
+fn settings(configuration: &str) -> Settings {
     let sources = Sources {
         files: vec![configuration.into()],
         ..Sources::default()
     };
-    let settings = Settings::load(&sources).expect("a good configuration");
+    Settings::load(&sources).expect("a good configuration")
+}
+
+fn serve(settings: &Settings, address: fn(&Running) -> SocketAddr) {
     actix_web::rt::System::new().block_on(async {
         let surroundings = Surroundings {
             clock: Clock::system(),
             sampler: Sampler::OFF,
         };
-        let mut running = App::build(&settings, &surroundings)
+        let mut running = App::build(settings, &surroundings)
             .unwrap()
             .start()
             .unwrap();
-        println!("{}", running.public_address);
+        println!("{}", address(&running));
         running.failed().await.unwrap();
     });
 }
