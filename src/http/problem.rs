@@ -57,6 +57,7 @@ codes! {
     RoomConflict = "room-conflict", CONFLICT, "The room of this name cannot be used";
     RoomFull = "room-full", CONFLICT, "The room is full";
     RoomLive = "room-live", CONFLICT, "Somebody is in the room";
+    DenialEnded = "denial-ended", CONFLICT, "The denial would have ended already";
     SettingsConflict = "settings-conflict", CONFLICT, "The settings contradict each other or the room's template";
     SettingsRejected = "settings-rejected", CONFLICT, "The video service rejects the settings";
     IdempotencyKeyInUse = "idempotency-key-in-use", CONFLICT, "A request with this idempotency key is under way";

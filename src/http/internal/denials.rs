@@ -11,6 +11,7 @@ use crate::http::body::{json_or_default, read_body};
 use crate::http::problem::{Code, Problem};
 use crate::http::rooms::accepts_json;
 use crate::http::state::InternalState;
+use crate::http::whole_number::WholeSeconds;
 
 use super::caller::{Service, ServiceCaller, right};
 
@@ -24,7 +25,7 @@ struct DenialBody {
     subject: Option<String>,
     user_id: Option<String>,
     room: Option<String>,
-    until: Option<u64>,
+    until: Option<WholeSeconds>,
 }
 
 #[derive(Serialize)]
@@ -92,18 +93,20 @@ impl DenialBody {
         };
         let room = self.room.map(|room| RoomKey::parse(&room)).transpose();
         let room = room.map_err(|fault| invalid("room", fault))?;
-        let until = self.until.map(UnixTime::from_seconds);
+        let until = self.until.map(|until| UnixTime::from_seconds(until.get()));
         match until {
             Some(until) if until > now => Ok(Denial::new(barred, room, until)),
-            Some(_) => Err(invalid("until", "must be in the future")),
+            Some(_) => Err(Problem::new(Code::DenialEnded)
+                .member("until")
+                .detail("until must be in the future, in seconds since 1970.")),
             None => Err(invalid("until", "is needed: seconds since 1970")),
         }
     }
 }
 
 fn bounded(name: &'static str, text: String) -> Result<String, Problem> {
-    if text.is_empty() || text.len() > TEXT_MAX {
-        return Err(invalid(name, "must have 1 to 1024 bytes"));
+    if !(1..=TEXT_MAX).contains(&text.chars().count()) {
+        return Err(invalid(name, "must have 1 to 1024 characters"));
     }
     Ok(text)
 }
