@@ -56,10 +56,10 @@ const redisAnswers = (name, command, undo) => ({
   strike: ({ redis }) => redis.command(command),
   end: ({ redis }) => redis.command(undo),
 });
-const upstreamFails = (name, fault) => ({
+const upstreamFails = (name, fault, newRooms = [503]) => ({
   name,
   p99: UPSTREAM_P99_MS,
-  newRooms: [503],
+  newRooms,
   strike: ({ upstream }) => control(upstream.url, "POST", fault),
   end: ({ upstream }) => control(upstream.url, "DELETE"),
 });
@@ -117,7 +117,7 @@ const FAULTS = [
     end: () => {},
   },
   upstreamFails("Digital Samba is cut off", { kind: "connection_reset" }),
-  upstreamFails("Digital Samba hangs", { kind: "hang" }),
+  upstreamFails("Digital Samba hangs", { kind: "hang" }, [503, 504]),
   upstreamFails("Digital Samba says 500", { kind: "status", status: 500 }),
   upstreamFails("Digital Samba says 429", { kind: "status", status: 429, retry_after_s: 1 }),
   {
@@ -176,9 +176,7 @@ async function startWorld(seconds) {
     await brokers.stop();
     await Promise.all([world.redis.stop("SIGKILL"), upstream.stop()]);
   };
-  for (const replica of world.replicas) {
-    for (const room of KNOWN_ROOMS) await until(`${room} is known`, async () => (await world.joinAt(replica, room)) === 200);
-  }
+  await allWell(world);
   return world;
 }
 
@@ -191,14 +189,20 @@ async function under(world, fault) {
   await new Promise((passed) => setTimeout(passed, world.seconds * 1000));
   const fresh = await newRooms.stop();
   await fault.end(world);
-  await Promise.all(world.replicas.map((replica) => until("all is well again", () => isWell(world, replica), { everyMs: 100 })));
+  await allWell(world);
   return { known: await load.stop(), fresh };
 }
 
-async function isWell(world, replica) {
-  const readiness = await fetch(`${replica.ops}/readyz`);
-  if (readiness.status !== 200 || (await readiness.json()).checks.state !== "ok") return false;
-  return (await world.joinAt(replica, `lobby-new${(world.newRooms += 1)}`)) === 200;
+/** Waits until every replica shares state, opens new rooms, and knows those that are known (one that was started anew does not). */
+async function allWell(world) {
+  const isWell = async (replica) => {
+    const readiness = await fetch(`${replica.ops}/readyz`);
+    if (readiness.status !== 200 || (await readiness.json()).checks.state !== "ok") return false;
+    const rooms = [`lobby-new${(world.newRooms += 1)}`, ...KNOWN_ROOMS];
+    const statuses = await Promise.all(rooms.map((room) => world.joinAt(replica, room)));
+    return statuses.every((status) => status === 200);
+  };
+  await Promise.all(world.replicas.map((replica) => until("all is well", () => isWell(replica), { everyMs: 100 })));
 }
 
 function judge(name, joins, { sent, statuses, failures, p50, p99 }, promise, fault = name) {
