@@ -24,11 +24,7 @@ export async function startDev(...further) {
 
 function readBanner(output) {
   if (!output.includes("Ctrl-C")) return undefined;
-  const address = (name) => {
-    const found = output.match(new RegExp(`${name}\\s+(http://${ADDRESS})`));
-    if (!found) throw new Error(`the banner does not say where ${name} is:\n${output}`);
-    return found[1];
-  };
+  const address = (name) => readAddress(output, name);
   return {
     broker: address("broker"),
     internal: address("internal"),
@@ -37,6 +33,12 @@ function readBanner(output) {
     provider: address("identity provider"),
     banner: output,
   };
+}
+
+function readAddress(banner, name) {
+  const found = banner.match(new RegExp(`${name}\\s+(http://${ADDRESS})`));
+  if (!found) throw new Error(`the banner does not say where ${name} is:\n${banner}`);
+  return found[1];
 }
 
 /** What the simulated Digital Samba of `dev` is opened with, as config/development.toml has it. */
@@ -50,6 +52,15 @@ async function developmentCredentials() {
 export async function startUpstream() {
   const dev = await startDev();
   return Object.assign(dev, { url: dev.upstream, ...(await developmentCredentials()) });
+}
+
+/** The same without a broker, and without a rate limit that matters. */
+export async function startSimulator() {
+  const args = ["simulate", "--listen", ANY_PORT, "--provider-listen", ANY_PORT, "--rate-limit", "1000000000"];
+  const simulator = await start(BINARY, args, {
+    ready: (output) => output.includes("Ctrl-C") && { url: readAddress(output, "Digital Samba"), provider: readAddress(output, "identity provider") },
+  });
+  return Object.assign(simulator, simulator.value, await developmentCredentials());
 }
 
 /** `room-broker serve` with an upstream (and more about it), and the rest of a configuration. */

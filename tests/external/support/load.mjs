@@ -2,13 +2,14 @@
 
 /** `request` gives an answer with a status; `accept` says which answers are none to complain of. */
 export function constantLoad({ perSecond, request, accept = ({ status }) => status === 200 }) {
-  const load = { sent: 0, failures: [], milliseconds: [], };
+  const load = { sent: 0, statuses: {}, failures: [], milliseconds: [] };
   const under = new Set();
   const began = performance.now();
   const one = async () => {
     const started = performance.now();
     try {
       const answer = await request(load.sent);
+      load.statuses[answer.status] = (load.statuses[answer.status] ?? 0) + 1;
       if (!accept(answer)) load.failures.push({ status: answer.status, text: answer.text?.slice(0, 300) });
     } catch (error) {
       load.failures.push({ error: `${error.code ?? ""} ${error.message}`, afterMs: Math.round(started - began) });
@@ -29,7 +30,7 @@ export function constantLoad({ perSecond, request, accept = ({ status }) => stat
     async stop() {
       clearInterval(timer);
       await Promise.all(under);
-      return { sent: load.sent, failures: load.failures, p50: percentile(load.milliseconds, 0.5), p99: percentile(load.milliseconds, 0.99) };
+      return { sent: load.sent, statuses: load.statuses, failures: load.failures, p50: percentile(load.milliseconds, 0.5), p99: percentile(load.milliseconds, 0.99) };
     },
   });
 }

@@ -12,12 +12,15 @@ import { BINARY, start, until } from "./processes.mjs";
 /** Where proxies call from when they call one of 127.0.0.0/8. */
 export const PROXY_NETWORK = "127.0.0.1/32";
 
-/** `count` replicas beside an upstream of `startUpstream`, whose users they know; `http` is more of `[http]`. */
-export async function startReplicas(upstream, { count = 3, prefix = "", drainFor = "0s", http = "", more = "" } = {}) {
+/**
+ * `count` replicas beside an upstream of `startUpstream`, whose users they know; `http` is more of
+ * `[http]`, `issuer` of the issuer's, `env` the environment's part of the configuration.
+ */
+export async function startReplicas(upstream, { count = 3, prefix = "", drainFor = "0s", http = "", issuer = "", more = "", env = {} } = {}) {
   const directory = await mkdtemp(join(tmpdir(), "room-broker-replicas-"));
   const addresses = Array.from({ length: count }, (_, n) => `127.0.0.${11 + n}`);
   const ports = { public: await freePort(addresses), internal: await freePort(addresses), ops: await freePort(addresses) };
-  const replicas = addresses.map((address) => new Replica({ directory, address, ports, upstream, prefix, drainFor, http, more }));
+  const replicas = addresses.map((address) => new Replica({ directory, address, ports, upstream, prefix, drainFor, http, issuer, more, env }));
   const stop = async () => {
     await Promise.all(replicas.map((replica) => replica.stop("SIGINT")));
     await rm(directory, { recursive: true, force: true });
@@ -44,10 +47,10 @@ class Replica {
 
   /** Starts it and waits until it is ready. */
   async start() {
-    const { directory, address } = this.#options;
+    const { directory, address, env } = this.#options;
     const file = join(directory, `${address}.toml`);
     await writeFile(file, configuration(this.#options, this.audit));
-    this.#process = await start(BINARY, ["serve", "--config", file], { ready: (output) => output.includes('"serving"') });
+    this.#process = await start(BINARY, ["serve", "--config", file], { env, ready: (output) => output.includes('"serving"') });
     await until(`${address} is ready`, async () => (await fetch(`${this.ops}/readyz`)).status === 200);
   }
 
@@ -71,7 +74,7 @@ class Replica {
   }
 }
 
-function configuration({ address, ports, upstream, prefix, drainFor, http, more }, audit) {
+function configuration({ address, ports, upstream, prefix, drainFor, http, issuer, more }, audit) {
   return `
 [digital_samba]
 api_url = "${upstream.url}"
@@ -87,6 +90,7 @@ name = "dev"
 issuer = "${upstream.provider}"
 audiences = ["room-broker-dev"]
 algorithms = ["RS256", "ES256", "EdDSA"]
+${issuer}
 ${SCHOOL}
 [public]
 listen = "${address}:${ports.public}"

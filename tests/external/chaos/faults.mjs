@@ -1,0 +1,236 @@
+// Faults, one after the other, of everything that three replicas stand on. Throughout, users join
+// rooms that are known, with tokens that were not seen before: not one of these joins may fail.
+
+import { startSimulator } from "../support/broker.mjs";
+import { client } from "../support/client.mjs";
+import { constantLoad } from "../support/load.mjs";
+import { until } from "../support/processes.mjs";
+import { NAME, startProxy } from "../support/proxies.mjs";
+import { startRedis } from "../support/redis.mjs";
+import { startReplicas, tokenOf } from "../support/replicas.mjs";
+import { slowConnections } from "../support/slow.mjs";
+
+const KNOWN_ROOMS = ["course-101", "lobby-1", "lobby-2", "lobby-3"];
+const JOINS_PER_SECOND = 60;
+const NEW_ROOMS_PER_SECOND = 3;
+const SLOW_AT_EACH = 200;
+
+/**
+ * The bounds that decide are README's with much room, for a machine that is busy with other things:
+ * a join waits for Redis twice at most, 100 ms each, and a second for a room that it has anyway.
+ */
+const REDIS_P99_MS = 2_000;
+const UPSTREAM_P99_MS = 10_000;
+
+const CONFIGURATION = {
+  drainFor: "1s",
+  // Everything is asked for again all the time, so that what fails is missed at once.
+  issuer: 'jwks_refresh = "1s"\njwks_cooldown = "1s"',
+  env: {
+    ROOM_BROKER__AUTHN__VERIFIED_TOKENS_MAX: "0",
+    ROOM_BROKER__DIGITAL_SAMBA__BREAKER_OPEN_FOR: "1s",
+    ROOM_BROKER__DIGITAL_SAMBA__REQUEST_TIMEOUT: "1s",
+    ROOM_BROKER__DIGITAL_SAMBA__DEADLINE: "2s",
+    ROOM_BROKER__ROOMS__FRESH_FOR: "2s",
+    ROOM_BROKER__ROOMS__DEADLINE: "2s",
+    // Limits are on, and Redis is asked at each join, but nobody reaches one.
+    ROOM_BROKER__LIMITS__PRINCIPAL_PER_MINUTE: "1000000",
+    ROOM_BROKER__LIMITS__PRINCIPAL_BURST: "100000",
+    ROOM_BROKER__LIMITS__ADDRESS_PER_MINUTE: "1000000",
+    ROOM_BROKER__LIMITS__ADDRESS_BURST: "100000",
+  },
+  rules: `
+[[policy.rules]]
+name = "anybody meets in lobbies"
+room = "lobby-{n}"
+role = "moderator"
+may_create = true
+
+[[rooms.templates]]
+room = "lobby-{n}"
+settings = { roles = ["moderator"], default_role = "moderator" }
+`,
+};
+
+const redisAnswers = (name, command, undo) => ({
+  name,
+  p99: REDIS_P99_MS,
+  newRooms: [200],
+  strike: ({ redis }) => redis.command(command),
+  end: ({ redis }) => redis.command(undo),
+});
+const upstreamFails = (name, fault, newRooms = [503]) => ({
+  name,
+  p99: UPSTREAM_P99_MS,
+  newRooms,
+  strike: ({ upstream }) => control(upstream.url, "POST", fault),
+  end: ({ upstream }) => control(upstream.url, "DELETE"),
+});
+
+/** `newRooms` are the statuses that joins of new rooms may have meanwhile, `p99` the bound of the others. */
+const FAULTS = [
+  { name: "nothing", strike: () => {}, end: () => {}, newRooms: [200] },
+  {
+    name: "Redis refuses",
+    p99: REDIS_P99_MS,
+    newRooms: [200],
+    strike: ({ redis }) => redis.stop("SIGKILL"),
+    end: startRedisAgain,
+  },
+  {
+    name: "Redis hangs (SIGSTOP)",
+    p99: REDIS_P99_MS,
+    newRooms: [200],
+    strike: ({ redis }) => redis.signal("SIGSTOP"),
+    end: ({ redis }) => redis.signal("SIGCONT"),
+  },
+  {
+    name: "Redis pauses (CLIENT PAUSE)",
+    p99: REDIS_P99_MS,
+    newRooms: [200],
+    strike: ({ redis, seconds }) => redis.command(`CLIENT PAUSE ${seconds * 1000} ALL`),
+    end: () => {},
+  },
+  redisAnswers("Redis is read-only", "REPLICAOF 127.0.0.1 1", "REPLICAOF NO ONE"),
+  redisAnswers("Redis is out of memory", "CONFIG SET maxmemory 1", "CONFIG SET maxmemory 0"),
+  {
+    name: "Redis restarts empty",
+    p99: REDIS_P99_MS,
+    newRooms: [200],
+    async strike(world) {
+      await world.redis.stop("SIGKILL");
+      await startRedisAgain(world);
+    },
+    end: () => {},
+  },
+  {
+    name: "a replica is killed (-9)",
+    newRooms: [200],
+    strike: ({ replicas }) => replicas[1].stop("SIGKILL"),
+    end: ({ replicas }) => replicas[1].start(),
+  },
+  {
+    name: "a replica restarts",
+    newRooms: [200],
+    async strike({ replicas }) {
+      const { code } = await replicas[2].stop("SIGTERM");
+      if (code !== 0) throw new Error(`told to stop, it ended with ${code}`);
+      await replicas[2].start();
+    },
+    end: () => {},
+  },
+  upstreamFails("Digital Samba is cut off", { kind: "connection_reset" }),
+  upstreamFails("Digital Samba hangs", { kind: "hang" }, [503, 504]),
+  upstreamFails("Digital Samba says 500", { kind: "status", status: 500 }),
+  upstreamFails("Digital Samba says 429", { kind: "status", status: 429, retry_after_s: 1 }),
+  {
+    name: "identity provider is cut off",
+    newRooms: [200],
+    strike: ({ upstream }) => control(upstream.provider, "POST", { kind: "connection_reset" }),
+    end: ({ upstream }) => control(upstream.provider, "DELETE"),
+  },
+  {
+    name: `${3 * SLOW_AT_EACH} slow clients`,
+    newRooms: [200],
+    async strike(world) {
+      const head = "POST /v1/rooms/course-101/join HTTP/1.1\r\nhost: broker\r\nx-slow: ";
+      world.slow = await Promise.all(world.replicas.map((replica) => slowConnections(replica.public, SLOW_AT_EACH, { head, drop: "x" })));
+    },
+    end: ({ slow }) => slow.forEach((connections) => connections.destroy()),
+  },
+];
+
+/** Strikes with each fault for so many seconds; the promises that did not hold. */
+export async function runFaults(seconds) {
+  const world = await startWorld(seconds);
+  const broken = [];
+  console.log(`${JOINS_PER_SECOND} joins a second through nginx and three replicas, each fault for ${seconds} s:\n`);
+  row("fault", "joins", "requests", "failed", "statuses", "p50 ms", "p99 ms", "promised", "holds");
+  try {
+    for (const fault of FAULTS) {
+      const { known, fresh } = await under(world, fault);
+      broken.push(...judge(fault.name, "known", known, { p99: fault.p99, statuses: [200] }));
+      broken.push(...judge(fault.name, "new", fresh, { statuses: fault.newRooms }));
+    }
+  } finally {
+    await world.stop();
+  }
+  return broken;
+}
+
+async function startWorld(seconds) {
+  const [upstream, redis] = await Promise.all([startSimulator(), startRedis()]);
+  const { rules, ...options } = CONFIGURATION;
+  const brokers = await startReplicas(upstream, { ...options, more: `[state.redis]\nurl = "${redis.url}"\n${rules}` });
+  const proxy = await startProxy("nginx", brokers);
+  const tokens = await Promise.all(Array.from({ length: 16 }, () => tokenOf(upstream, "ada")));
+  const caller = client({ base: proxy.base, name: NAME, ca: proxy.ca, connections: 256, timeoutMs: 15_000 });
+  const world = { upstream, redis, replicas: brokers.replicas, seconds, newRooms: 0 };
+  const joinOf = (room, n) => ["POST", `/v1/rooms/${room}/join`, { headers: { authorization: `Bearer ${tokens[n % tokens.length]}` } }];
+  world.join = (n) => caller.request(...joinOf(KNOWN_ROOMS[n % KNOWN_ROOMS.length], n));
+  world.joinNew = () => caller.request(...joinOf(`lobby-new${(world.newRooms += 1)}`, world.newRooms));
+  world.joinAt = async (replica, room) => {
+    const [method, path, { headers }] = joinOf(room, 0);
+    return (await fetch(replica.public + path, { method, headers })).status;
+  };
+  world.stop = async () => {
+    caller.close();
+    await proxy.stop();
+    await brokers.stop();
+    await Promise.all([world.redis.stop("SIGKILL"), upstream.stop()]);
+  };
+  await allWell(world);
+  return world;
+}
+
+/** One fault under load, until all is well again. */
+async function under(world, fault) {
+  const load = constantLoad({ perSecond: JOINS_PER_SECOND, request: world.join });
+  await fault.strike(world);
+  const accept = ({ status, headers }) => fault.newRooms.includes(status) && (status === 200 || Number(headers["retry-after"]) >= 1);
+  const newRooms = constantLoad({ perSecond: NEW_ROOMS_PER_SECOND, request: world.joinNew, accept });
+  await new Promise((passed) => setTimeout(passed, world.seconds * 1000));
+  const fresh = await newRooms.stop();
+  await fault.end(world);
+  await allWell(world);
+  return { known: await load.stop(), fresh };
+}
+
+/** Waits until every replica shares state, opens new rooms, and has read those that are known: one that was started anew has not. */
+async function allWell(world) {
+  const isWell = async (replica) => {
+    const readiness = await fetch(`${replica.ops}/readyz`);
+    if (readiness.status !== 200 || (await readiness.json()).checks.state !== "ok") return false;
+    const rooms = [`lobby-new${(world.newRooms += 1)}`, ...KNOWN_ROOMS];
+    const statuses = await Promise.all(rooms.map((room) => world.joinAt(replica, room)));
+    return statuses.every((status) => status === 200);
+  };
+  await Promise.all(world.replicas.map((replica) => until("all is well", () => isWell(replica), { everyMs: 100 })));
+}
+
+/** Prints a row, and gives what was not as promised. */
+function judge(fault, joins, { sent, statuses, failures, p50, p99 }, promise) {
+  const late = promise.p99 !== undefined && p99 > promise.p99;
+  const holds = failures.length === 0 && !late;
+  const promised = `${promise.statuses.join(" or ")}${promise.p99 ? `, p99 < ${promise.p99 / 1000} s` : ""}`;
+  const seen = Object.entries(statuses).map(([status, times]) => `${status}: ${times}`).join(", ");
+  row(fault, joins, sent, failures.length, seen, p50, p99, promised, holds ? "yes" : "NO");
+  const examples = failures.slice(0, 3).map((failure) => `${fault}, ${joins} rooms: ${JSON.stringify(failure)}`);
+  return late ? [...examples, `${fault}, ${joins} rooms: p99 was ${p99} ms`] : examples;
+}
+
+function row(...cells) {
+  const widths = [28, 5, 8, 6, 20, 8, 8, 20, 5];
+  console.log(cells.map((cell, n) => String(cell)[typeof cell === "number" ? "padStart" : "padEnd"](widths[n])).join("  ").trimEnd());
+}
+
+async function startRedisAgain(world) {
+  world.redis = await startRedis({ port: world.redis.port });
+}
+
+/** Makes every operation of a simulated service fail, or lets all work again. */
+async function control(base, method, fault) {
+  const json = { "content-type": "application/json" };
+  const { status } = await fetch(`${base}/_sim/faults/*`, { method, headers: fault && json, body: fault && JSON.stringify(fault) });
+  if (status !== 204) throw new Error(`${base} answers ${status} to ${method} of a fault`);
+}
