@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use load_support::broker::{Beside, Configuration, DEVELOPER_KEY};
 use load_support::client::{self, Connection, Requests};
 use load_support::nginx::Nginx;
-use load_support::server::{Measured, Server, median, median_of};
+use load_support::server::{Server, median, print_row};
 use serde_json::{Value, json};
 
 const ROUNDS: usize = 5;
@@ -91,7 +91,7 @@ async fn added_time(beside: &Beside, broker: &Server, key: &str, room: &str) {
         directs.push(timed(&mut upstream, &direct).await);
         throughs.push(timed(&mut gateway, &through).await);
     }
-    let (direct, through) = (median(directs), median(throughs));
+    let (direct, through) = (median(&directs), median(&throughs));
     println!(
         "one GET of a room, median: directly {direct:.0} us, through the gateway {through:.0} us, added {:.0} us",
         through - direct
@@ -179,7 +179,7 @@ async fn many_links(broker: &Server, key: &str) {
     }
     println!(
         "\n{LINKS} join links in one call, median: {:.1} ms",
-        median(millis)
+        median(&millis)
     );
 }
 
@@ -190,21 +190,4 @@ fn request(method: &str, path: &str, host: &str, key: &str, body: Option<&Value>
         "{method} {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {key}\r\nAccept: application/json\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
     )
     .into_bytes()
-}
-
-fn print_row(name: &str, rounds: &[Measured], others: &[Measured]) {
-    let ratios = rounds.iter().zip(others);
-    let ratios: Vec<f64> = ratios
-        .map(|(round, other)| round.per_second / other.per_second)
-        .collect();
-    let ratio = if ratios.is_empty() {
-        String::new()
-    } else {
-        format!("{:.2}", median(ratios))
-    };
-    let (per_second, cpu) = (
-        median_of(rounds, |round| round.per_second),
-        median_of(rounds, |round| round.cpu_micros),
-    );
-    println!("{name:<44} {per_second:>10.0} {cpu:>12.1} {ratio:>9}");
 }

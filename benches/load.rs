@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use load_support::broker::{self, Beside};
 use load_support::client::{self, Requests};
-use load_support::server::{Measured, Server, median, median_of};
+use load_support::server::{Server, print_row};
 
 const ROUNDS: usize = 5;
 const ROUND: Duration = Duration::from_secs(2);
@@ -52,7 +52,7 @@ fn measure() {
         );
         println!("resident memory, idle: {:.1} MB", broker.resident_mb());
         println!(
-            "\n{:<44} {:>10} {:>12} {:>8}",
+            "\n{:<44} {:>10} {:>12} {:>9}",
             "scenario", "requests/s", "CPU us/req", "of bare"
         );
         client::run(
@@ -89,15 +89,4 @@ fn measure() {
             broker.resident_mb()
         );
     });
-}
-
-fn print_row(name: &str, rounds: &[Measured], bares: &[Measured]) {
-    let per_second = median_of(rounds, |round| round.per_second);
-    let cpu = median_of(rounds, |round| round.cpu_micros);
-    let ratios = rounds
-        .iter()
-        .zip(bares)
-        .map(|(round, bare)| round.per_second / bare.per_second);
-    let ratio = median(ratios.collect());
-    println!("{name:<44} {per_second:>10.0} {cpu:>12.1} {ratio:>8.2}");
 }

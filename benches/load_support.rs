@@ -7,4 +7,5 @@
 pub(crate) mod broker;
 pub(crate) mod client;
 pub(crate) mod nginx;
+pub(crate) mod redis;
 pub(crate) mod server;

@@ -57,10 +57,15 @@ impl Configuration {
     }
 
     fn with_issuer(upstream: &str, issuer: &str) -> Self {
+        Self::with_more(upstream, issuer, "")
+    }
+
+    fn with_more(upstream: &str, issuer: &str, more: &str) -> Self {
         let key = ApiKey::generate();
         let mut file = tempfile::NamedTempFile::with_suffix(".toml").unwrap();
         file.write_all(text(upstream, issuer, &key).as_bytes())
             .unwrap();
+        file.write_all(more.as_bytes()).unwrap();
         Self { file, key }
     }
 
@@ -108,6 +113,11 @@ impl Beside {
 
     pub(crate) fn configuration_path(&self) -> &str {
         self.configuration.path()
+    }
+
+    /// Another configuration, with these sections too.
+    pub(crate) fn configuration_with(&self, more: &str) -> Configuration {
+        Configuration::with_more(self.upstream.base_url(), self.provider.issuer(), more)
     }
 
     /// The simulated Digital Samba's host and port.
@@ -187,9 +197,12 @@ log_level = "warn"
 
 /// One join, again and again.
 pub(crate) fn seen(beside: &Beside) -> Requests {
-    Requests::repeated(request(
-        &beside.provider.token(User::Ada, Algorithm::Rs256).unwrap(),
-    ))
+    Requests::repeated(join(beside))
+}
+
+/// One join.
+pub(crate) fn join(beside: &Beside) -> Vec<u8> {
+    request(&beside.provider.token(User::Ada, Algorithm::Rs256).unwrap())
 }
 
 /// Joins whose bearer was never seen before; `round` makes them differ from those of other rounds.

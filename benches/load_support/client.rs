@@ -1,5 +1,6 @@
 //! A load of keep-alive connections that each send one request after the other.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -7,42 +8,50 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-/// Requests as bytes: one for all, or each sent once.
+/// Requests as bytes: one for all, each sent once, or each made when it is sent.
 #[derive(Clone)]
 pub(crate) struct Requests {
-    all: Arc<Vec<Vec<u8>>>,
+    source: Source,
     next: Arc<AtomicUsize>,
-    once: bool,
+}
+
+#[derive(Clone)]
+enum Source {
+    Repeated(Arc<Vec<u8>>),
+    Once(Arc<Vec<Vec<u8>>>),
+    Made(Arc<dyn Fn(usize) -> Vec<u8> + Send + Sync>),
 }
 
 impl Requests {
     pub(crate) fn repeated(request: Vec<u8>) -> Self {
-        Self {
-            all: Arc::new(vec![request]),
-            next: Arc::default(),
-            once: false,
-        }
+        Self::from(Source::Repeated(Arc::new(request)))
     }
 
     pub(crate) fn once(requests: Vec<Vec<u8>>) -> Self {
-        Self {
-            all: Arc::new(requests),
-            next: Arc::default(),
-            once: true,
-        }
+        Self::from(Source::Once(Arc::new(requests)))
     }
 
-    fn next(&self) -> Option<&[u8]> {
-        if !self.once {
-            return self.all.first().map(Vec::as_slice);
+    /// Each made of its number.
+    pub(crate) fn made(make: impl Fn(usize) -> Vec<u8> + Send + Sync + 'static) -> Self {
+        Self::from(Source::Made(Arc::new(make)))
+    }
+
+    fn from(source: Source) -> Self {
+        let next = Arc::default();
+        Self { source, next }
+    }
+
+    pub(crate) fn next(&self) -> Option<Cow<'_, [u8]>> {
+        let number = || self.next.fetch_add(1, Ordering::Relaxed);
+        match &self.source {
+            Source::Repeated(request) => Some(Cow::Borrowed(request)),
+            Source::Once(all) => all.get(number()).map(|one| Cow::Borrowed(one.as_slice())),
+            Source::Made(make) => Some(Cow::Owned(make(number()))),
         }
-        self.all
-            .get(self.next.fetch_add(1, Ordering::Relaxed))
-            .map(Vec::as_slice)
     }
 }
 
-/// Requests answered with 200, and the time that it took.
+/// Requests answered well, and the time that it took.
 pub(crate) struct Ran {
     pub(crate) answered: u64,
     pub(crate) took: Duration,
@@ -62,9 +71,23 @@ pub(crate) async fn run(
             tokio::task::yield_now().await;
         }
     });
+    let ran = spread(&[address], requests, connections, time).await;
+    awake.abort();
+    ran
+}
+
+/// The same over several servers in turn, by a client that sleeps while nothing is answered and so
+/// leaves its core to whoever shares it.
+pub(crate) async fn spread(
+    addresses: &[&str],
+    requests: &Requests,
+    connections: usize,
+    time: Duration,
+) -> Ran {
     let started = Instant::now();
-    let tasks: Vec<_> = (0..connections)
-        .map(|_| {
+    let addresses = addresses.iter().cycle().take(connections);
+    let tasks: Vec<_> = addresses
+        .map(|&address| {
             tokio::spawn(one_connection(
                 address.to_owned(),
                 requests.clone(),
@@ -77,7 +100,6 @@ pub(crate) async fn run(
         answered += task.await.unwrap();
     }
     let took = started.elapsed();
-    awake.abort();
     Ran { answered, took }
 }
 
@@ -88,7 +110,7 @@ async fn one_connection(address: String, requests: Requests, deadline: Instant) 
         let Some(request) = requests.next() else {
             break;
         };
-        connection.exchange(request).await;
+        connection.exchange(&request).await;
         answered += 1;
     }
     answered
@@ -108,7 +130,7 @@ impl Connection {
         Self { stream, buffer }
     }
 
-    /// Sends a request and reads its answer, a 200 with a length, to the end; its body.
+    /// Sends a request and reads its answer, a 200 with a length or a 204, to the end; its body.
     pub(crate) async fn exchange(&mut self, request: &[u8]) -> &[u8] {
         self.stream.write_all(request).await.unwrap();
         let mut filled = 0;
@@ -122,12 +144,18 @@ impl Connection {
             let Some(head) = find(&self.buffer[..filled.min(4096)], b"\r\n\r\n") else {
                 continue;
             };
+            let is_empty = self.buffer.starts_with(b"HTTP/1.1 204");
             assert!(
-                self.buffer.starts_with(b"HTTP/1.1 200"),
+                is_empty || self.buffer.starts_with(b"HTTP/1.1 200"),
                 "{}",
                 String::from_utf8_lossy(&self.buffer[..filled])
             );
-            let end = head + 4 + content_length(&self.buffer[..head]);
+            let length = if is_empty {
+                0
+            } else {
+                content_length(&self.buffer[..head])
+            };
+            let end = head + 4 + length;
             if filled >= end {
                 return &self.buffer[head + 4..end];
             }

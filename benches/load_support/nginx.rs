@@ -1,12 +1,11 @@
 //! nginx as a plain reverse proxy, for comparison.
 
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
 use super::client::Requests;
-use super::server::{Measured, Process};
+use super::server::{Measured, Process, free_address};
 
 /// nginx on the core of what is measured; stopped when dropped.
 pub(crate) struct Nginx {
@@ -21,10 +20,7 @@ impl Nginx {
         let program = ["/usr/sbin/nginx", "/usr/bin/nginx"];
         let program = program.into_iter().find(|path| Path::new(path).exists())?;
         let directory = tempfile::tempdir().unwrap();
-        // Free a moment ago; nothing else here asks for one.
-        let free = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = free.local_addr().unwrap().to_string();
-        drop(free);
+        let address = free_address();
         let at = directory.path().to_str().unwrap();
         let file = format!("{at}/nginx.conf");
         std::fs::write(&file, configuration(at, &address, upstream)).unwrap();

@@ -1,7 +1,7 @@
 //! Server processes on a core of their own.
 
 use std::io::{BufRead as _, BufReader};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -11,16 +11,17 @@ use room_broker::clock::Clock;
 use room_broker::settings::{Settings, Sources};
 use room_broker::trace_context::Sampler;
 
-use super::client::{self, Requests};
+use super::client::{self, Ran, Requests};
 
 /// Where that runs which is measured.
-const SERVER_CORE: &str = "0";
+pub(crate) const SERVER_CORE: &str = "0";
 /// Where the load runs, and what is beside that which is measured.
-const LOAD_CORE: &str = "1";
+pub(crate) const LOAD_CORE: &str = "1";
+pub(crate) const BOTH_CORES: &str = "0,1";
 
 /// A child process that serves this program in another role.
 pub(crate) struct Server {
-    process: Process,
+    pub(crate) process: Process,
     pub(crate) address: String,
     pub(crate) first_answer: Duration,
 }
@@ -32,6 +33,15 @@ pub(crate) struct Process(Child);
 pub(crate) struct Measured {
     pub(crate) per_second: f64,
     pub(crate) cpu_micros: f64,
+}
+
+impl Measured {
+    pub(crate) fn of(ran: &Ran, cpu: Duration) -> Self {
+        Self {
+            per_second: ran.answered as f64 / ran.took.as_secs_f64(),
+            cpu_micros: cpu.as_secs_f64() * 1e6 / ran.answered as f64,
+        }
+    }
 }
 
 impl Server {
@@ -95,6 +105,16 @@ impl Process {
         Self::start_on(SERVER_CORE, program, arguments)
     }
 
+    /// The same on the core of the load.
+    pub(crate) fn start_beside(program: &str, arguments: &[&str]) -> Self {
+        Self::start_on(LOAD_CORE, program, arguments)
+    }
+
+    /// Has it run on these cores from now on.
+    pub(crate) fn confine(&self, cores: &str) {
+        confine(self.0.id(), cores);
+    }
+
     fn start_on(core: &str, program: &str, arguments: &[&str]) -> Self {
         let child = Command::new("taskset")
             .args(["-c", core, program])
@@ -114,15 +134,11 @@ impl Process {
     ) -> Measured {
         let before = self.cpu();
         let ran = client::run(address, requests, connections, time).await;
-        let cpu = self.cpu().saturating_sub(before);
-        Measured {
-            per_second: ran.answered as f64 / ran.took.as_secs_f64(),
-            cpu_micros: cpu.as_secs_f64() * 1e6 / ran.answered as f64,
-        }
+        Measured::of(&ran, self.cpu().saturating_sub(before))
     }
 
     /// User and system time of the process so far.
-    fn cpu(&self) -> Duration {
+    pub(crate) fn cpu(&self) -> Duration {
         let mut nanos = 0;
         for task in std::fs::read_dir(format!("/proc/{}/task", self.0.id())).unwrap() {
             let line =
@@ -144,13 +160,63 @@ impl Drop for Process {
     }
 }
 
-pub(crate) fn median(mut values: Vec<f64>) -> f64 {
+/// Has this process, the load, run on these cores from now on.
+pub(crate) fn confine_this(cores: &str) {
+    confine(std::process::id(), cores);
+}
+
+/// All threads of a process.
+fn confine(process: u32, cores: &str) {
+    let set = Command::new("taskset")
+        .args(["-acp", cores, &process.to_string()])
+        .stdout(Stdio::null())
+        .status()
+        .unwrap();
+    assert!(set.success(), "taskset refuses");
+}
+
+/// An address of loopback that was free a moment ago; nothing else here asks for one.
+pub(crate) fn free_address() -> String {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    free.local_addr().unwrap().to_string()
+}
+
+pub(crate) fn median(values: &[f64]) -> f64 {
+    percentile(values, 0.5)
+}
+
+/// The value that this part of all is below.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a part of a length"
+)]
+pub(crate) fn percentile(values: &[f64], part: f64) -> f64 {
+    let mut values = values.to_vec();
     values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
+    values[(values.len() as f64 * part) as usize]
 }
 
 pub(crate) fn median_of(rounds: &[Measured], of: impl Fn(&Measured) -> f64) -> f64 {
-    median(rounds.iter().map(of).collect())
+    median(&rounds.iter().map(of).collect::<Vec<_>>())
+}
+
+/// A row of medians, with the ratio to what ran in turn with it.
+pub(crate) fn print_row(name: &str, rounds: &[Measured], others: &[Measured]) {
+    let ratios = rounds.iter().zip(others);
+    let ratios: Vec<f64> = ratios
+        .map(|(round, other)| round.per_second / other.per_second)
+        .collect();
+    let ratio = if ratios.is_empty() {
+        String::new()
+    } else {
+        format!("{:.2}", median(&ratios))
+    };
+    let (per_second, cpu) = (
+        median_of(rounds, |round| round.per_second),
+        median_of(rounds, |round| round.cpu_micros),
+    );
+    println!("{name:<44} {per_second:>10.0} {cpu:>12.1} {ratio:>9}");
 }
 
 /// A handler that does nothing but answer 600 bytes.

@@ -5,6 +5,7 @@ mod backends;
 mod configuration;
 mod forgery;
 mod program;
+mod webhooks;
 
 use std::fmt::Write as _;
 use std::path::PathBuf;

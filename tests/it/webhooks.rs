@@ -2,6 +2,7 @@
 
 mod capacity;
 mod delivered;
+mod doctor;
 mod effects;
 mod events;
 mod receiving;
@@ -23,7 +24,7 @@ use crate::support::{Answer, Setup, TestApp};
 
 pub(crate) const SEGMENT: &str = "canary-segment-5d41402abc4b2a76";
 pub(crate) const SECRET: &str = "canary-webhook-secret-7215ee9c7d9d";
-const PREVIOUS: &str = "canary-webhook-secret-of-last-year";
+pub(crate) const PREVIOUS: &str = "canary-webhook-secret-of-last-year";
 
 /// `[webhooks]` of most tests.
 pub(crate) fn section(public_url: &str, more: &str) -> String {

@@ -25,6 +25,7 @@ const KINDS = {
       text = replaced(text, "/etc/nginx/tls/fullchain.pem", `${directory}/certificate.pem`);
       text = replaced(text, "/etc/nginx/tls/key.pem", `${directory}/key.pem`);
       if (!prefix) return text;
+      text = replaced(text, "location ^~ /webhooks/", `location ^~ ${prefix}/webhooks/`);
       text = replaced(text, "location ~ ^/v1/", `location ~ ^${prefix}/v1/`);
       return replaced(text, "location / {", `location ${prefix}/ {`);
     },

@@ -1,0 +1,184 @@
+//! What it costs that replicas share their state, in one run: `cargo bench --bench replicas`.
+//!
+//! A replica is pinned to one core; the load, Redis and what else is beside it to the other. What is
+//! compared runs in turn, round by round, and the medians are printed. Only where one replica is
+//! compared with three, everything (the load and Redis too) first shares one core, then two: a
+//! machine with two cores has none left that the load could have to itself.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    clippy::as_conversions,
+    clippy::cast_precision_loss,
+    clippy::indexing_slicing,
+    reason = "a program for developers that measures time and stops at the first surprise"
+)]
+
+mod load_support;
+
+use std::time::{Duration, Instant};
+
+use load_support::broker::{self, Beside};
+use load_support::client::{self, Connection};
+use load_support::redis::{self, Redis};
+use load_support::server::{
+    BOTH_CORES, LOAD_CORE, Measured, SERVER_CORE, Server, confine_this, percentile, print_row,
+};
+
+const ROUNDS: usize = 5;
+const ROUND: Duration = Duration::from_secs(2);
+const CONNECTIONS: usize = 32;
+/// One after the other in each round, for their times.
+const CALLS: usize = 2_000;
+const REPLICAS: usize = 3;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    match arguments.get(1).map(String::as_str) {
+        Some("serve-broker") => load_support::server::serve_broker(&arguments[2]),
+        Some("ping") => redis::ping(&arguments[2], CALLS),
+        _measure => measure(),
+    }
+}
+
+fn measure() {
+    let Some(redis) = Redis::start() else {
+        println!("redis-server is not installed: there is nothing to measure");
+        return;
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let beside = Beside::start();
+        confine_this(LOAD_CORE);
+        let shared = beside.configuration_with(&redis.configuration());
+        let start = |configuration| Server::start(&["serve-broker", configuration]);
+        let alone = start(beside.configuration_path());
+        let replicas: Vec<Server> = (0..REPLICAS).map(|_| start(shared.path())).collect();
+        until_shared(&beside, &redis, &replicas).await;
+        throughput(&beside, &redis, &alone, &replicas[0]).await;
+        added_time(&beside, &redis, &alone, &replicas[0]).await;
+        more_replicas(&beside, &redis, &replicas).await;
+    });
+}
+
+/// A replica that just started may not have reached Redis yet, and decide alone.
+async fn until_shared(beside: &Beside, redis: &Redis, replicas: &[Server]) {
+    let join = broker::join(beside);
+    for replica in replicas {
+        let mut connection = Connection::open(&replica.address).await;
+        let mut before = redis.commands();
+        loop {
+            for _join in 0..100 {
+                connection.exchange(&join).await;
+            }
+            let now = redis.commands();
+            if now - before >= 100 {
+                break;
+            }
+            before = now;
+        }
+    }
+}
+
+/// Many joins at once, with limits of one process and with those that replicas share.
+async fn throughput(beside: &Beside, redis: &Redis, alone: &Server, replica: &Server) {
+    let joins = broker::seen(beside);
+    let (mut alones, mut shared) = (Vec::new(), Vec::new());
+    client::run(&alone.address, &joins, CONNECTIONS, ROUND / 4).await;
+    client::run(&replica.address, &joins, CONNECTIONS, ROUND / 4).await;
+    for _round in 0..ROUNDS {
+        alones.push(alone.measured(&joins, CONNECTIONS, ROUND).await);
+        let before = redis.commands();
+        let measured = replica.measured(&joins, CONNECTIONS, ROUND).await;
+        let asked = redis.commands() - before;
+        let joined = measured.per_second * ROUND.as_secs_f64();
+        assert!(
+            asked as f64 > joined * 0.99,
+            "{asked} commands, {joined} joins"
+        );
+        shared.push(measured);
+    }
+    println!(
+        "{:<44} {:>10} {:>12} {:>9}",
+        "joins of a cached room, 32 connections", "requests/s", "CPU us/req", "of alone"
+    );
+    print_row("limits of one process", &alones, &alones);
+    print_row("limits shared by Redis", &shared, &alones);
+}
+
+/// One join after the other.
+async fn added_time(beside: &Beside, redis: &Redis, alone: &Server, replica: &Server) {
+    let join = broker::join(beside);
+    let mut one = Connection::open(&alone.address).await;
+    let mut other = Connection::open(&replica.address).await;
+    let (mut alones, mut shared, mut pings) = (Vec::new(), Vec::new(), Vec::new());
+    for _round in 0..ROUNDS {
+        for _call in 0..CALLS {
+            alones.push(timed(&mut one, &join).await);
+            shared.push(timed(&mut other, &join).await);
+        }
+        pings.extend(redis.round_trips());
+    }
+    println!(
+        "\n{:<44} {:>10} {:>10}",
+        "one join after the other, us", "median", "p99"
+    );
+    let row = |name: &str, of: &dyn Fn(f64) -> f64| {
+        println!("{name:<44} {:>10.1} {:>10.1}", of(0.5), of(0.99));
+    };
+    row("limits of one process", &|part| percentile(&alones, part));
+    row("limits shared by Redis", &|part| percentile(&shared, part));
+    let added = |part| percentile(&shared, part) - percentile(&alones, part);
+    row("added", &added);
+    row("PING of Redis from the replica's core", &|part| {
+        percentile(&pings, part)
+    });
+    println!(
+        "{:<44} {:>10.2} {:>10.2}",
+        "added, in round trips of a PING",
+        added(0.5) / percentile(&pings, 0.5),
+        added(0.99) / percentile(&pings, 0.99)
+    );
+}
+
+async fn timed(connection: &mut Connection, request: &[u8]) -> f64 {
+    let started = Instant::now();
+    connection.exchange(request).await;
+    started.elapsed().as_secs_f64() * 1e6
+}
+
+/// One replica with all that is around it on one core, and three on two.
+async fn more_replicas(beside: &Beside, redis: &Redis, replicas: &[Server]) {
+    let (mut ones, mut threes) = (Vec::new(), Vec::new());
+    for _round in 0..ROUNDS {
+        ones.push(on_cores(SERVER_CORE, beside, redis, &replicas[..1]).await);
+        threes.push(on_cores(BOTH_CORES, beside, redis, replicas).await);
+    }
+    confine_this(LOAD_CORE);
+    println!(
+        "\n{:<44} {:>10} {:>12} {:>9}",
+        "joins; load and Redis share the cores", "requests/s", "CPU us/req", "of one"
+    );
+    print_row("one replica, one core for everything", &ones, &ones);
+    let name = format!("{REPLICAS} replicas, two cores for everything");
+    print_row(&name, &threes, &ones);
+}
+
+async fn on_cores(cores: &str, beside: &Beside, redis: &Redis, replicas: &[Server]) -> Measured {
+    confine_this(cores);
+    redis.process.confine(cores);
+    for replica in replicas {
+        replica.process.confine(cores);
+    }
+    let cpu = || replicas.iter().map(|replica| replica.process.cpu());
+    let before: Duration = cpu().sum();
+    let addresses: Vec<&str> = replicas.iter().map(|one| one.address.as_str()).collect();
+    let joins = broker::seen(beside);
+    let ran = client::spread(&addresses, &joins, CONNECTIONS, ROUND).await;
+    Measured::of(&ran, cpu().sum::<Duration>().saturating_sub(before))
+}
