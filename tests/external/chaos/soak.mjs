@@ -22,7 +22,7 @@ const CONFIGURATION = {
   // As small as they may be or nearly so, so that they are full early.
   env: {
     ROOM_BROKER__AUTHN__VERIFIED_TOKENS_MAX: "500",
-    ROOM_BROKER__ROOMS__CACHE_SIZE: "40",
+    ROOM_BROKER__ROOMS__CACHE_SIZE: "20",
     ROOM_BROKER__LIMITS__TRACKED_MAX: "1000",
     ROOM_BROKER__DIGITAL_SAMBA__REQUESTS_PER_MINUTE: "100000",
   },
