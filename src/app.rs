@@ -27,6 +27,10 @@ pub use reload::{ReloadError, Reloader};
 pub use signals::{Asked, Signals};
 pub use watch::Watch;
 
+/// How long a start waits for what must be known before anybody is let in, and how often it looks.
+const SETTLING_MAX: Duration = Duration::from_secs(1);
+const SETTLING_LOOK: Duration = Duration::from_millis(5);
+
 /// How long the last audit lines may take to be written.
 pub(crate) const AUDIT_FLUSH: Duration = Duration::from_secs(5);
 
@@ -89,13 +93,15 @@ pub struct Running {
 }
 
 impl App {
-    /// Wires everything and binds the listeners. Must be called within a tokio runtime.
+    /// Wires everything, binds the listeners, and begins to fetch the keys of identity providers.
+    /// Must be called within a tokio runtime.
     ///
     /// # Errors
     /// [`StartError`].
     pub fn build(settings: &Settings, surroundings: &Surroundings) -> Result<Self, StartError> {
         let parts = Parts::build(settings, surroundings)?;
         let listeners = servers::Listeners::bind(settings, &parts, surroundings)?;
+        reload::warm_up(&parts.live.load());
         Ok(Self {
             addresses: listeners.addresses,
             parts,
@@ -108,13 +114,25 @@ impl App {
         })
     }
 
-    /// Starts to serve, in the background. Keys of identity providers are fetched at once, without
-    /// anything waiting for them.
+    /// Waits until keys and denials are read, but not for long. The listeners are bound: who calls
+    /// meanwhile waits too, where a proxy that asks nobody's health would hand on a 503.
+    pub async fn settle_in(&self) {
+        let health = &self.parts.health;
+        let settled = async {
+            while !(health.has_keys() && health.knows_denials()) {
+                tokio::time::sleep(SETTLING_LOOK).await;
+            }
+        };
+        if tokio::time::timeout(SETTLING_MAX, settled).await.is_err() {
+            tracing::warn!("serving without all keys or denials: not ready yet");
+        }
+    }
+
+    /// Starts to serve, in the background.
     ///
     /// # Errors
     /// When a bound listener cannot be used.
     pub fn start(self) -> std::io::Result<Running> {
-        reload::warm_up(&self.parts.live.load());
         if let Some(endpoint) = self.registers {
             let client = Arc::clone(&self.parts.client);
             let state = self.parts.state.clone();

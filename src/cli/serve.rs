@@ -59,7 +59,9 @@ async fn serve(
     }
     let mut signals = Signals::listen()?;
     let app: Result<App, StartError> = App::build(&settings, &surroundings);
-    let mut running = app?.start()?;
+    let app = app?;
+    app.settle_in().await;
+    let mut running = app.start()?;
     tracing::info!(public = %running.public_address, internal = %running.internal_address, ops = %running.ops_address, "serving");
     announce(&running);
     let refresh = Refresher::new(running.reloader(), sources, &settings).start()?;

@@ -5,7 +5,7 @@ import { parseArgs } from "node:util";
 import { runFaults } from "./faults.mjs";
 import { runSoak } from "./soak.mjs";
 
-const SHORT = { seconds: 1, requests: 20_000 };
+const SHORT = { seconds: 1, requests: 12_000 };
 const LONG = { seconds: 10, requests: 1_000_000 };
 
 const { values, positionals } = parseArgs({
