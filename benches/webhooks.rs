@@ -27,9 +27,9 @@ const ROUND: Duration = Duration::from_secs(2);
 const CONNECTIONS: usize = 32;
 const SEGMENT: &str = "bench-segment-0123456789abcdef";
 const SECRET: &str = "bench-secret-0123456789abcdef0123456789";
-/// Deliveries beside joins, over so many connections.
+/// Deliveries beside joins, over so many connections that slow answers do not slow them down.
 const A_SECOND: u32 = 500;
-const SENDERS: u32 = 4;
+const SENDERS: u32 = 16;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
