@@ -280,10 +280,9 @@ fn serve(settings: &Settings, address: fn(&Running) -> SocketAddr) {
             clock: Clock::system(),
             sampler: Sampler::OFF,
         };
-        let mut running = App::build(settings, &surroundings)
-            .unwrap()
-            .start()
-            .unwrap();
+        let app = App::build(settings, &surroundings).unwrap();
+        app.settle_in().await;
+        let mut running = app.start().unwrap();
         println!("{}", address(&running));
         running.failed().await.unwrap();
     });
