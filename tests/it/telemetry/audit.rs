@@ -89,12 +89,9 @@ async fn each_decision_is_one_line_of_the_documented_members() {
 
     let text = std::fs::read_to_string(world.path("audit.jsonl")).unwrap();
     let token = answer["token"].as_str().unwrap();
-    for secret in [
-        token,
-        "Ada",
-        "ada@",
-        world.provider.claims(User::Ada)["sub"].as_str().unwrap(),
-    ] {
+    // Within quotes: a subject of three letters may stand in an id of hexadecimal digits by chance.
+    let subject = world.provider.claims(User::Ada)["sub"].to_string();
+    for secret in [token, "Ada", "ada@", &subject] {
         assert!(!text.contains(secret), "{secret}");
     }
 }
