@@ -18,13 +18,12 @@ use bytes::Bytes;
 use serde_json::{Map, Value};
 
 use crate::digital_samba::legacy::{has_two_forms, to_current, to_older, with_numeric_total_count};
-use crate::digital_samba::secrets::{has_mask, mask, may_answer_secrets};
+use crate::digital_samba::secrets::{has_mask, masked, may_answer_secrets};
 use crate::digital_samba::{
     Answer, AnswerBody, Client, ForwardBody, ForwardParameters, ForwardRequest, Forwarded,
     Forwarder, Operation,
 };
 use crate::domain::{RoomKey, Scope};
-use crate::http_client::HttpClientError;
 use crate::join::{Broker, Live};
 use crate::rooms::UpstreamFailure;
 
@@ -76,23 +75,20 @@ pub struct Answered {
 
 impl Gateway {
     /// A gateway beside a broker, through its client. The directory tells `rooms` what changes.
-    ///
-    /// # Errors
-    /// [`HttpClientError`] when TLS cannot be set up.
     pub fn new(
         parameters: Parameters,
         (client, rooms): (&Client, Arc<KnownRooms>),
         broker: Arc<Broker>,
         live: Arc<ArcSwap<Live>>,
-    ) -> Result<Self, HttpClientError> {
-        Ok(Self {
-            forwarder: Forwarder::new(parameters.forward.clone(), client)?,
+    ) -> Self {
+        Self {
+            forwarder: Forwarder::new(parameters.forward.clone(), client),
             rooms,
             counters: Counters::new(&broker.metrics),
             parameters,
             broker,
             live,
-        })
+        }
     }
 
     /// How it is bounded.
@@ -192,20 +188,20 @@ fn rewritten(
         | Answer::Export
         | Answer::Template => body,
     };
-    if !masks && !ages {
-        return Ok(body);
-    }
     let unreadable = |_error| UpstreamFailure::Malformed {
         what: "it is not JSON",
     };
-    let mut answer: Value = serde_json::from_slice(&body).map_err(unreadable)?;
-    if ages {
+    let body = if ages {
+        let mut answer: Value = serde_json::from_slice(&body).map_err(unreadable)?;
         to_older(operation, &mut answer);
-    }
+        Bytes::from(answer.to_string())
+    } else {
+        body
+    };
     if masks {
-        mask(operation, &mut answer);
+        return Ok(masked(operation, &body).map_err(unreadable)?);
     }
-    Ok(Bytes::from(answer.to_string()))
+    Ok(body)
 }
 
 /// A JSON body as upstream takes it today.

@@ -12,7 +12,6 @@ use crate::digital_samba::Client;
 use crate::gateway::{Gateway, KnownRooms};
 use crate::http::internal::IdempotencyKeys;
 use crate::http::{Health, InternalState, Limits, PublicState};
-use crate::http_client::HttpClientError;
 use crate::join::{Broker, Live};
 use crate::metrics::Metrics;
 use crate::occupancy::{self, Occupancy};
@@ -91,7 +90,7 @@ impl Parts {
             live: &live,
             state: &state,
         };
-        let (public, internal) = handlers.states(effects, known_rooms)?;
+        let (public, internal) = handlers.states(effects, known_rooms);
         let health = Arc::new(Health::new(
             Arc::clone(&live),
             denials,
@@ -180,7 +179,7 @@ impl Handlers<'_> {
         self,
         effects: Effects,
         known_rooms: Arc<KnownRooms>,
-    ) -> Result<(Arc<PublicState>, Arc<InternalState>), HttpClientError> {
+    ) -> (Arc<PublicState>, Arc<InternalState>) {
         let Self {
             settings,
             broker,
@@ -211,7 +210,7 @@ impl Handlers<'_> {
             (client, known_rooms),
             Arc::clone(broker),
             Arc::clone(live),
-        )?;
+        );
         let internal = Arc::new(InternalState {
             broker: Arc::clone(broker),
             gateway: Arc::new(gateway),
@@ -223,6 +222,6 @@ impl Handlers<'_> {
             room_base_url: settings.digital_samba.rooms_url.clone(),
             parameters: reads(settings.internal.body_bytes_max),
         });
-        Ok((public, internal))
+        (public, internal)
     }
 }

@@ -17,7 +17,7 @@ use super::introspection::Introspection;
 use super::issuer::{Issuer, IssuerContext, Keys, Limits};
 use super::jwks::Skipped;
 use super::jwt::{TokenForm, UnverifiedToken};
-use super::parameters::Parameters;
+use super::parameters::{IssuerParameters, Parameters};
 use super::principal::Principal;
 use super::provider::ProviderClient;
 use super::remote_keys::FetchError;
@@ -29,7 +29,8 @@ const HOUSEKEEPING_EVERY: Duration = Duration::from_millis(500);
 /// Turns bearers into principals. One is built for each configuration and shared.
 pub struct Authenticator {
     parameters: Parameters,
-    client: ProviderClient,
+    /// None without issuers: it would hold the trusted roots for nobody.
+    client: Option<ProviderClient>,
     clock: Clock,
     issuers: HashMap<Arc<str>, Arc<Issuer>>,
     opaque: Option<Arc<Introspection>>,
@@ -52,30 +53,30 @@ impl Authenticator {
         predecessor: Option<&Self>,
     ) -> Result<Self, HttpClientError> {
         let predecessor = predecessor.filter(|old| old.parameters.has_same_bounds(&parameters));
-        let client = match predecessor {
-            Some(old) => old.client.clone(),
-            None => ProviderClient::new(parameters.http_timeout)?,
+        let client = match predecessor.and_then(|old| old.client.as_ref()) {
+            Some(client) => Some(client.clone()),
+            None if parameters.issuers.is_empty() => None,
+            None => Some(ProviderClient::new(parameters.http_timeout)?),
         };
-        let context = IssuerContext {
-            limits: Limits {
-                leeway: parameters.leeway,
-                token_lifetime_max: parameters.token_lifetime_max,
-            },
-            loopback: parameters.loopback_http,
-            client: &client,
-            clock: &clock,
-            metrics,
+        let issuers = client.as_ref().map(|client| {
+            let context = IssuerContext {
+                limits: Limits {
+                    leeway: parameters.leeway,
+                    token_lifetime_max: parameters.token_lifetime_max,
+                },
+                loopback: parameters.loopback_http,
+                client,
+                clock: &clock,
+                metrics,
+            };
+            issuers(&parameters.issuers, &context, predecessor)
+        });
+        let issuers = issuers.unwrap_or_default();
+        let tokens_max = match issuers.len() {
+            0 => 0,
+            _some => parameters.verified_tokens_max,
         };
-        let mut issuers = HashMap::new();
-        for issuer in &parameters.issuers {
-            let unchanged = predecessor
-                .and_then(|old| old.issuers.get(&issuer.issuer))
-                .filter(|old| *old.parameters == *issuer);
-            let built =
-                unchanged.map_or_else(|| Arc::new(Issuer::new(issuer, &context)), Arc::clone);
-            issuers.insert(Arc::clone(&issuer.issuer), built);
-        }
-        let verified = VerifiedTokens::new(parameters.verified_tokens_max, clock.clone());
+        let verified = VerifiedTokens::new(tokens_max, clock.clone());
         if let Some(old) = predecessor {
             verified.take_over(&old.verified, |principal| {
                 let pair = |of: &Self| of.issuers.get(principal.issuer()).map(Arc::as_ptr);
@@ -215,6 +216,23 @@ pub struct ProviderReport {
     pub skipped: Vec<Skipped>,
     /// Why there are none.
     pub error: Option<FetchError>,
+}
+
+/// Each issuer by its identifier; a predecessor's where it did not change.
+fn issuers(
+    parameters: &[IssuerParameters],
+    context: &IssuerContext<'_>,
+    predecessor: Option<&Authenticator>,
+) -> HashMap<Arc<str>, Arc<Issuer>> {
+    let issuers = parameters.iter().map(|parameters| {
+        let unchanged = predecessor
+            .and_then(|old| old.issuers.get(&parameters.issuer))
+            .filter(|old| *old.parameters == *parameters);
+        let built =
+            unchanged.map_or_else(|| Arc::new(Issuer::new(parameters, context)), Arc::clone);
+        (Arc::clone(&parameters.issuer), built)
+    });
+    issuers.collect()
 }
 
 impl std::fmt::Debug for Authenticator {

@@ -76,7 +76,8 @@ impl Exchange {
             connect_timeout: parameters.connect_timeout,
             total_timeout: parameters.request_timeout,
             redirects_max: 0,
-            idle_connections_max: parameters.concurrency_max,
+            // All that were needed at once are kept, the gateway's too: permits bound them.
+            idle_connections_max: usize::MAX,
             proxies: Proxies::OfEnvironment,
         })?;
         let breaker = Breaker::new(
@@ -200,7 +201,6 @@ impl Exchange {
     /// A request in the team's name.
     pub(super) fn request(
         &self,
-        http: &reqwest::Client,
         operation: &Operation,
         url: Url,
     ) -> reqwest::RequestBuilder {
@@ -209,7 +209,7 @@ impl Exchange {
             authorization,
             ..
         } = self.parameters;
-        http.request(operation.method.on_the_wire(), url)
+        self.http.request(operation.method.on_the_wire(), url)
             .headers(trace_context::outgoing())
             .header(
                 AUTHORIZATION,
@@ -226,7 +226,7 @@ impl Exchange {
         } = &self.parameters;
         let url = api_url.of(call.operation, call.room);
         let mut request = self
-            .request(&self.http, call.operation, url)
+            .request(call.operation, url)
             .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
             .timeout((*request_timeout).min(left));
         if !call.query.is_empty() {

@@ -17,7 +17,7 @@ use serde::de::IgnoredAny;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::Instrument as _;
 
-use crate::http_client::{HttpClientError, HttpClientParameters, Proxies, http_client, read_body};
+use crate::http_client::read_body;
 use crate::metrics::UpstreamCall;
 use crate::rooms::UpstreamFailure;
 use crate::trace_context;
@@ -138,7 +138,6 @@ pub enum ForwardFailure {
 /// Sends requests on. Shares the client's breaker and total budget, and has its own bounds.
 pub struct Forwarder {
     exchange: Arc<Exchange>,
-    http: reqwest::Client,
     parameters: ForwardParameters,
     share: Budget,
     permits: Arc<Semaphore>,
@@ -154,21 +153,10 @@ impl std::fmt::Debug for Forwarder {
 }
 
 impl Forwarder {
-    /// A forwarder beside a client.
-    ///
-    /// # Errors
-    /// [`HttpClientError`] when TLS cannot be set up.
-    pub fn new(parameters: ForwardParameters, client: &Client) -> Result<Self, HttpClientError> {
+    /// A forwarder beside a client, whose connections it uses too.
+    pub fn new(parameters: ForwardParameters, client: &Client) -> Self {
         let exchange = client.exchange();
-        let http = http_client(HttpClientParameters {
-            connect_timeout: exchange.parameters.connect_timeout,
-            total_timeout: parameters.total_timeout,
-            redirects_max: 0,
-            idle_connections_max: parameters.concurrency_max,
-            proxies: Proxies::OfEnvironment,
-        })?;
-        Ok(Self {
-            http,
+        Self {
             share: exchange
                 .budget
                 .share("gateway", parameters.requests_per_minute),
@@ -176,7 +164,7 @@ impl Forwarder {
             queue: Semaphore::new(parameters.queue_max),
             exchange,
             parameters,
-        })
+        }
     }
 
     /// Sends one request once; a caller repeats what is worth repeating.
@@ -245,7 +233,8 @@ impl Forwarder {
             whole,
         } = request;
         let url = self.exchange.parameters.api_url.with(operation, parameters);
-        let mut builder = self.exchange.request(&self.http, operation, url);
+        let mut builder = self.exchange.request(operation, url);
+        builder = builder.timeout(self.parameters.total_timeout);
         if !operation.answer.is_json() {
             builder = builder.header(ACCEPT, HeaderValue::from_static("application/json, */*"));
         }

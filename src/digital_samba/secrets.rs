@@ -5,7 +5,12 @@
 //! operation of its own, which its own scope opens: they are not masked there, and are nowhere
 //! else.
 
+use std::fmt;
+
+use bytes::Bytes;
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::operations::Operation;
 
@@ -46,27 +51,130 @@ pub fn may_answer_secrets(operation: &Operation) -> bool {
     secrets_of(operation).next().is_some()
 }
 
-/// Masks the secrets in an answer.
-pub fn mask(operation: &Operation, answer: &mut Value) {
+/// A JSON answer with its secrets masked, and for the rest as it came.
+///
+/// # Errors
+/// When it is not JSON.
+pub fn masked(operation: &Operation, answer: &Bytes) -> serde_json::Result<Bytes> {
     let members: Vec<&str> = secrets_of(operation).collect();
-    mask_members(&members, answer);
+    let mut secrets = Vec::new();
+    let search = Search {
+        members: &members,
+        found: &mut secrets,
+    };
+    let mut reader = serde_json::Deserializer::from_slice(answer);
+    search.deserialize(&mut reader)?;
+    reader.end()?;
+    if secrets.is_empty() {
+        return Ok(answer.clone());
+    }
+    let mask = Value::from(MASK).to_string();
+    let mut masked = Vec::with_capacity(answer.len() + secrets.len() * mask.len());
+    let mut copied = 0;
+    for secret in secrets {
+        let start = secret.as_ptr().addr() - answer.as_ptr().addr();
+        masked.extend_from_slice(answer.get(copied..start).unwrap_or_default());
+        masked.extend_from_slice(mask.as_bytes());
+        copied = start + secret.len();
+    }
+    masked.extend_from_slice(answer.get(copied..).unwrap_or_default());
+    Ok(Bytes::from(masked))
 }
 
-fn mask_members(members: &[&str], value: &mut Value) {
-    match value {
-        Value::Object(object) => {
-            for (name, value) in object {
-                if members.contains(&name.as_str()) && !value.is_null() {
-                    *value = Value::from(MASK);
-                } else {
-                    mask_members(members, value);
-                }
+/// Finds secrets' values in JSON as it is read, without keeping anything else of it.
+struct Search<'s, 'de> {
+    members: &'s [&'s str],
+    found: &'s mut Vec<&'de str>,
+}
+
+impl<'de> Search<'_, 'de> {
+    fn deeper(&mut self) -> Search<'_, 'de> {
+        Search {
+            members: self.members,
+            found: self.found,
+        }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Search<'_, 'de> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<(), D::Error> {
+        reader.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Search<'_, 'de> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut object: A) -> Result<(), A::Error> {
+        while let Some(is_secret) = object.next_key_seed(IsSecret(self.members))? {
+            if !is_secret {
+                object.next_value_seed(self.deeper())?;
+                continue;
+            }
+            let value: &'de RawValue = object.next_value()?;
+            if value.get() != "null" {
+                self.found.push(value.get());
             }
         }
-        Value::Array(items) => items
-            .iter_mut()
-            .for_each(|item| mask_members(members, item)),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> Result<(), A::Error> {
+        while items.next_element_seed(self.deeper())?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+}
+
+/// Whether a member's name is one of these, however it is escaped.
+struct IsSecret<'s>(&'s [&'s str]);
+
+impl<'de> DeserializeSeed<'de> for IsSecret<'_> {
+    type Value = bool;
+
+    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<bool, D::Error> {
+        reader.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for IsSecret<'_> {
+    type Value = bool;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name of a member")
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<bool, E> {
+        Ok(self.0.contains(&name))
     }
 }
 
@@ -78,8 +186,6 @@ pub fn has_mask(body: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
@@ -91,17 +197,31 @@ mod tests {
         }
     }
 
+    fn masked_text(operation: &str, answer: &str) -> Option<String> {
+        let operation = Operation::named(operation).unwrap();
+        let masked = masked(operation, &Bytes::copy_from_slice(answer.as_bytes())).ok()?;
+        Some(String::from_utf8(masked.to_vec()).unwrap())
+    }
+
     #[test]
-    fn secrets_are_masked_wherever_they_are_and_nothing_else_is() {
-        let mut page = json!({ "data": [{ "restream_key": "k", "telephony_pin_dtmf": null, "token": "t",
-            "breakouts": [{ "stream_key": "s", "name": "b" }] }] });
-        mask(Operation::named("list_rooms").unwrap(), &mut page);
-        let masked = json!({ "data": [{ "restream_key": MASK, "telephony_pin_dtmf": null, "token": "t",
-            "breakouts": [{ "stream_key": MASK, "name": "b" }] }] });
-        assert_eq!(page, masked);
-        assert!(has_mask(page.to_string().as_bytes()) && !has_mask(b"{}"));
+    fn secrets_are_masked_wherever_they_are_and_nothing_else_changes() {
+        let page = r#" {"data": [ {"restream_key" :"k\"]}", "telephony_pin_dtmf":null, "z": 1.50, "token": "t",
+            "breakouts":[{"stream\u005fkey": {"a":["b"]},"name":"b\u00e9"}]}], "a": -1e3, "stream_key": 7 } "#;
+        let masked = r#" {"data": [ {"restream_key" :MASK, "telephony_pin_dtmf":null, "z": 1.50, "token": "t",
+            "breakouts":[{"stream\u005fkey": MASK,"name":"b\u00e9"}]}], "a": -1e3, "stream_key": MASK } "#;
+        let masked = masked.replace("MASK", &format!("\"{MASK}\""));
+        assert_eq!(masked_text("list_rooms", page), Some(masked.clone()));
+        assert!(has_mask(masked.as_bytes()) && !has_mask(b"{}"));
         assert!(!may_answer_secrets(
             Operation::named("get_recording_download_link").unwrap()
         ));
+    }
+
+    #[test]
+    fn what_is_not_json_cannot_be_masked() {
+        for text in ["", "{", r#"{"stream_key":}"#, r#"{"a":1}{}"#, "nul"] {
+            assert_eq!(masked_text("get_room", text), None, "{text}");
+        }
+        assert_eq!(masked_text("get_room", "[true]").unwrap(), "[true]");
     }
 }

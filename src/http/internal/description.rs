@@ -1,27 +1,24 @@
 //! The gateway's operations as an `OpenAPI` document, made of the catalogue: what it says is what is
 //! offered.
 
+use std::sync::OnceLock;
+
 use actix_web::http::header;
 use actix_web::{HttpResponse, web};
 use serde_json::{Map, Value, json};
 
 use crate::digital_samba::{Answer, BASE_PATH, Body, Operation};
 
-/// The document, made once.
-#[derive(Debug)]
-pub struct GatewayDescription(web::Bytes);
-
-impl Default for GatewayDescription {
-    fn default() -> Self {
-        Self(web::Bytes::from(document().to_string()))
-    }
-}
+/// The document, made when it is first asked for: most processes never are.
+#[derive(Debug, Default)]
+pub struct GatewayDescription(OnceLock<web::Bytes>);
 
 /// `GET /openapi-digital-samba.json`.
 pub(in crate::http) async fn read(description: web::Data<GatewayDescription>) -> HttpResponse {
+    let made = || web::Bytes::from(document().to_string());
     HttpResponse::Ok()
         .insert_header((header::CONTENT_TYPE, "application/json"))
-        .body(description.0.clone())
+        .body(description.0.get_or_init(made).clone())
 }
 
 fn document() -> Value {
