@@ -7,7 +7,7 @@ FROM rust:1.95-slim-bookworm AS build
 WORKDIR /build
 
 # Dependencies in a layer of their own: it is built again only when a manifest changes.
-COPY Cargo.toml Cargo.lock ./
+COPY Cargo.toml Cargo.lock build.rs ./
 RUN mkdir -p src \
  && echo '//! stands in' > src/lib.rs \
  && echo 'fn main() {}' > src/main.rs \
