@@ -1,8 +1,10 @@
 //! What the gateway costs beside a direct call and beside nginx, in one run:
 //! `cargo bench --bench gateway`.
 //!
-//! The broker and nginx are pinned to one core, upstream and the load to the other. What is compared
-//! runs in turn, round by round, and the medians are printed. Without nginx its row is left out.
+//! What is compared runs in turn, and the medians are printed. Without nginx its rows are left out.
+//! For the time that a call takes, all of it runs on one core, so that every cycle counts and no
+//! other core has to be woken. For throughput the broker and nginx are pinned to one core, upstream
+//! and the load to the other.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -21,7 +23,8 @@ use std::time::{Duration, Instant};
 use load_support::broker::{Beside, Configuration, DEVELOPER_KEY};
 use load_support::client::{self, Connection, Requests};
 use load_support::nginx::Nginx;
-use load_support::server::{Server, median, print_row};
+use load_support::server::{LOAD_CORE, SERVER_CORE, Server, confine_this, median, print_row};
+use room_broker::simulator::{Fault, FaultKind};
 use serde_json::{Value, json};
 
 const ROUNDS: usize = 5;
@@ -31,6 +34,8 @@ const CONNECTIONS: usize = 32;
 const CALLS: usize = 2_000;
 const BULK_CALLS: usize = 30;
 const LINKS: usize = 1_000;
+/// What a call to a service in another data centre takes at the least.
+const UPSTREAM_LATENCY_MS: u64 = 20;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
@@ -52,9 +57,11 @@ fn measure() {
         let broker = Server::start(&["serve-broker", beside.configuration_path()]);
         let key = beside.backend_key();
         let room = ensured_room(&broker.address, &key).await;
+        confine_this(SERVER_CORE);
         added_time(&beside, &broker, &key, &room).await;
+        confine_this(LOAD_CORE);
         throughput().await;
-        local_tokens(&broker, &key, &room).await;
+        local_tokens(&beside, &broker, &key, &room).await;
         many_links(&broker, &key).await;
     });
 }
@@ -76,26 +83,38 @@ async fn ensured_room(broker: &str, key: &str) -> String {
     room["id"].as_str().unwrap().to_owned()
 }
 
-/// One call after the other, to the simulated Digital Samba directly and through the gateway.
+/// One call after the other: to the simulated Digital Samba, through the gateway, through nginx.
 async fn added_time(beside: &Beside, broker: &Server, key: &str, room: &str) {
     let path = format!("/api/v1/rooms/{room}");
     let upstream = beside.upstream_address();
-    let direct = request("GET", &path, upstream, DEVELOPER_KEY, None);
-    let through = request("GET", &path, &broker.address, key, None);
-    let (mut upstream, mut gateway) = (
-        Connection::open(upstream).await,
-        Connection::open(&broker.address).await,
-    );
-    let (mut directs, mut throughs) = (Vec::new(), Vec::new());
-    for _call in 0..CALLS {
-        directs.push(timed(&mut upstream, &direct).await);
-        throughs.push(timed(&mut gateway, &through).await);
+    let nginx = Nginx::start(upstream);
+    let mut ways = vec![
+        ("directly", upstream, DEVELOPER_KEY),
+        ("through the gateway", broker.address.as_str(), key),
+    ];
+    if let Some(nginx) = &nginx {
+        ways.push(("through nginx", nginx.address.as_str(), DEVELOPER_KEY));
     }
-    let (direct, through) = (median(&directs), median(&throughs));
+    let mut calls = Vec::new();
+    for (_way, address, key) in &ways {
+        let connection = Connection::open(address).await;
+        calls.push((connection, request("GET", &path, address, key, None)));
+    }
+    let mut taken = vec![Vec::new(); ways.len()];
+    for _call in 0..CALLS {
+        for ((connection, request), taken) in calls.iter_mut().zip(&mut taken) {
+            taken.push(timed(connection, request).await);
+        }
+    }
     println!(
-        "one GET of a room, median: directly {direct:.0} us, through the gateway {through:.0} us, added {:.0} us",
-        through - direct
+        "{:<44} {:>10} {:>12}",
+        "one GET of a room after the other", "median us", "added us"
     );
+    let direct = median(&taken[0]);
+    for ((way, ..), taken) in ways.iter().zip(&taken) {
+        let median = median(taken);
+        println!("{way:<44} {median:>10.0} {:>12.0}", median - direct);
+    }
 }
 
 async fn timed(connection: &mut Connection, request: &[u8]) -> f64 {
@@ -135,28 +154,35 @@ async fn throughput() {
     }
 }
 
-/// A token signed here, beside a call that is sent on.
-async fn local_tokens(broker: &Server, key: &str, room: &str) {
+/// A token signed here, beside a call that is sent on: over loopback as it is, and to an upstream
+/// that is as far away as another data centre.
+async fn local_tokens(beside: &Beside, broker: &Server, key: &str, room: &str) {
     let body = json!({ "ud": "user-42", "u": "Ada", "role": "moderator" });
     let path = format!("/api/v1/rooms/{room}/token");
     let local = Requests::repeated(request("POST", &path, &broker.address, key, Some(&body)));
-    let path = format!("/api/v1/rooms/{room}/chat");
-    let sent_on = Requests::repeated(request("GET", &path, &broker.address, key, None));
-    let (mut locals, mut forwarded) = (Vec::new(), Vec::new());
+    let sent_on = |name: &str| {
+        let path = format!("/api/v1/rooms/{room}/{name}");
+        Requests::repeated(request("GET", &path, &broker.address, key, None))
+    };
+    let (near, far) = (sent_on("chat"), sent_on("questions"));
+    let latency = FaultKind::Latency {
+        latency_ms: UPSTREAM_LATENCY_MS,
+    };
+    beside.upstream_fails("list_questions", Fault::new(latency));
+    let (mut locals, mut nears, mut fars) = (Vec::new(), Vec::new(), Vec::new());
     for _round in 0..ROUNDS {
         locals.push(broker.measured(&local, CONNECTIONS, ROUND).await);
-        forwarded.push(broker.measured(&sent_on, CONNECTIONS, ROUND).await);
+        nears.push(broker.measured(&near, CONNECTIONS, ROUND).await);
+        fars.push(broker.measured(&far, CONNECTIONS, ROUND).await);
     }
     println!(
         "\n{:<44} {:>10} {:>12} {:>9}",
-        "tokens, 32 connections", "requests/s", "CPU us/req", "of sent"
+        "tokens, 32 connections", "requests/s", "CPU us/req", "of far"
     );
-    print_row("signed locally", &locals, &forwarded);
-    print_row(
-        "a call that is sent on to the simulator",
-        &forwarded,
-        &forwarded,
-    );
+    print_row("signed locally", &locals, &fars);
+    print_row("a call that is sent on, over loopback", &nears, &fars);
+    let name = format!("a call that is sent on, upstream {UPSTREAM_LATENCY_MS} ms away");
+    print_row(&name, &fars, &fars);
 }
 
 /// Links for a whole course in one call.

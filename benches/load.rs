@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use load_support::broker::{self, Beside};
 use load_support::client::{self, Requests};
-use load_support::server::{Server, print_row};
+use load_support::server::{LOAD_CORE, Server, confine_this, print_row};
 
 const ROUNDS: usize = 5;
 const ROUND: Duration = Duration::from_secs(2);
@@ -43,6 +43,7 @@ fn measure() {
         .unwrap();
     runtime.block_on(async {
         let beside = Beside::start();
+        confine_this(LOAD_CORE);
         let bare = Server::start(&["serve-bare"]);
         let bare_requests = Requests::repeated(b"GET / HTTP/1.1\r\nHost: bench\r\n\r\n".to_vec());
         let broker = Server::start(&["serve-broker", beside.configuration_path()]);

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use room_broker::authn::ApiKey;
 use room_broker::clock::Clock;
+use room_broker::simulator::Fault;
 use room_broker::simulator::digital_samba::{self, DigitalSamba};
 use room_broker::simulator::identity_provider::{
     self, Algorithm, Client, IdentityProvider, SigningKeys, User,
@@ -123,6 +124,11 @@ impl Beside {
     /// The simulated Digital Samba's host and port.
     pub(crate) fn upstream_address(&self) -> &str {
         self.upstream.base_url().strip_prefix("http://").unwrap()
+    }
+
+    /// Has the simulated Digital Samba answer an operation otherwise from now on.
+    pub(crate) fn upstream_fails(&self, operation: &str, fault: Fault) {
+        self.upstream.controls().fail(operation, fault);
     }
 
     /// What a product backend calls with.

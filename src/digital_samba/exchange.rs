@@ -199,17 +199,14 @@ impl Exchange {
     }
 
     /// A request in the team's name.
-    pub(super) fn request(
-        &self,
-        operation: &Operation,
-        url: Url,
-    ) -> reqwest::RequestBuilder {
+    pub(super) fn request(&self, operation: &Operation, url: Url) -> reqwest::RequestBuilder {
         let Parameters {
             team,
             authorization,
             ..
         } = self.parameters;
-        self.http.request(operation.method.on_the_wire(), url)
+        self.http
+            .request(operation.method.on_the_wire(), url)
             .headers(trace_context::outgoing())
             .header(
                 AUTHORIZATION,
