@@ -110,6 +110,14 @@ impl Flights {
         lock(&self.under_way).remove(key);
     }
 
+    /// Abandons the flight if it only looks: it may have looked before there was a room.
+    pub(super) fn abandon_look(&self, key: &RoomKey) {
+        let mut under_way = lock(&self.under_way);
+        if under_way.get(key).is_some_and(|flight| !flight.may_create) {
+            under_way.remove(key);
+        }
+    }
+
     /// Abandons every flight.
     pub(super) fn abandon_all(&self) {
         lock(&self.under_way).clear();

@@ -126,3 +126,28 @@ async fn what_one_replica_changes_the_others_read_again() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_room_that_one_replica_creates_is_absent_at_none_any_more() {
+    let redis = RedisServer::start().await;
+    // Longer than the test takes: only a notice can end it.
+    let fleet = Fleet::start(3, &redis.url(), "[rooms]\nabsent_for = \"1m\"\n").await;
+    let ada = fleet.token(User::Ada);
+    let exists = async |at: usize| {
+        let address = fleet.replicas[at].public_address;
+        let url = format!("http://{address}/v1/rooms/course-101");
+        let seen = fleet.http.get(url).bearer_auth(&ada).send().await.unwrap();
+        Answer::of(seen).await.json()["room"]["exists"] == true
+    };
+    for at in 0..3 {
+        assert!(!exists(at).await);
+    }
+    let joined = fleet.join(0, &ada, "course-101").await;
+    assert_eq!(joined.json()["room"]["created"], true);
+    for at in 1..3 {
+        until("the other replica knows that it is there", async || {
+            exists(at).await
+        })
+        .await;
+    }
+}
