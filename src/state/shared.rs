@@ -1,6 +1,7 @@
 //! The form of many replicas: Redis 7 or Valkey. One round trip for each operation, of bounded
 //! time; nothing waits for a connection, and nothing waits at all once a few answers stayed out.
 
+mod examination;
 mod keys;
 mod link;
 mod scripts;
@@ -24,6 +25,7 @@ use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::rate_limit::Rate;
 
+pub use examination::{Examination, RedisServer, Unusable, examine};
 use keys::Keys;
 use link::Link;
 use scripts::SCRIPTS;

@@ -18,6 +18,9 @@ mod replicas {
     /// Whom one replica bars, all bar.
     mod denials;
 
+    /// What the doctor says of Redis.
+    mod doctor;
+
     /// Redis fails in every way that it can: README's table, cell by cell.
     mod faults;
 
