@@ -279,3 +279,16 @@ async fn redis_is_slow_then_silent_then_cut_off() {
     proxy.let_through(Passage::After(Duration::ZERO));
     is_well(&fleet).await;
 }
+
+#[tokio::test]
+async fn redis_answers_nonsense() {
+    for nonsense in ["HTTP/1.1 400 Bad Request\r\n\r\n", "+OK\r\n", "*-1\r\n$99"] {
+        let redis = RedisServer::start().await;
+        let proxy = FaultProxy::before(redis.port()).await;
+        let mut fleet = well(&proxy.url()).await;
+        proxy.let_through(Passage::Instead(nonsense));
+        holds_while(Gone::Everything, &mut fleet).await;
+        proxy.let_through(Passage::After(Duration::ZERO));
+        comes_back(&fleet).await;
+    }
+}
