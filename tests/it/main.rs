@@ -89,6 +89,10 @@ mod second_provider;
 #[cfg(test)]
 mod secrets;
 
+/// A start waits for what must be known, within a bound.
+#[cfg(test)]
+mod starting;
+
 /// The state in process, and in a file that outlives it.
 #[cfg(test)]
 mod state;
