@@ -1,6 +1,6 @@
 //! `room-broker doctor`: asks Redis, upstream and the identity providers whether the configuration is true.
 
-mod redis;
+mod shared_state;
 mod webhooks;
 
 use std::process::ExitCode;
@@ -79,7 +79,7 @@ async fn examine(settings: &Settings) -> Result<Vec<Finding>, ExitCode> {
         sampler: Sampler::OFF,
     };
     let parts = Parts::build(settings, &surroundings).map_err(|error| report::failure(&error))?;
-    let mut findings = redis::findings(settings).await;
+    let mut findings = shared_state::findings(settings).await;
     findings.extend(providers(&parts).await);
     match team(settings, &parts).await {
         Ok(found) => {

@@ -25,6 +25,10 @@ mod contract;
 #[cfg(test)]
 mod credentials;
 
+/// README's tables of what fails and what goes on have a test for each cell.
+#[cfg(test)]
+mod degradation;
+
 /// `src/http/docs.html` says what `openapi.yaml` says.
 #[cfg(test)]
 mod docs_page;

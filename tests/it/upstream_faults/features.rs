@@ -5,9 +5,13 @@ use room_broker::simulator::identity_provider::User;
 use serde_json::{Value, json};
 
 use super::ways::{CANARY, Failing, every_way};
-use super::{IMPATIENT, NOT_FRESH, message};
+use super::{NOT_FRESH, message};
 use crate::internal::{Backend, app_with};
-use crate::webhooks::receiving;
+use crate::webhooks::{receiving, today};
+
+/// Long enough for 10 MB on a busy machine, and no breaker.
+const ONE_TRY: &str =
+    "[digital_samba]\nrequest_timeout = \"2s\"\nretries_max = 0\nbreaker_failures = 1000\n";
 
 const ROOM: &str = "/v1/rooms/course-101";
 
@@ -18,7 +22,7 @@ async fn through_every_fault_backends_read_our_own_words_and_what_is_known_stays
     for failing in every_way().into_iter().filter(not_rejected) {
         let name = failing.name;
         let backend = Backend::that_may(&["*"]);
-        let (app, key) = (app_with(&[&backend], IMPATIENT).await, backend.key());
+        let (app, key) = (app_with(&[&backend], ONE_TRY).await, backend.key());
         let ada = app.token(User::Ada);
         assert_eq!(app.join(&ada, "course-101").await.status, 200);
         app.upstream.controls().fail("*", failing.fault);
@@ -48,7 +52,7 @@ async fn through_every_fault_no_count_is_told_and_no_room_is_full() {
     // What spoils the record of a room leaves a count as it is.
     let spoils_any_answer = |failing: &Failing| !failing.name.contains("another");
     for failing in every_way().into_iter().filter(spoils_any_answer) {
-        let (app, _) = receiving(IMPATIENT).await;
+        let (app, _) = receiving(ONE_TRY).await;
         app.room_id("course-101").await;
         app.upstream
             .controls()
@@ -87,4 +91,18 @@ async fn an_upstream_that_lost_its_rooms_is_given_them_again_by_who_may() {
     app.hand.advance(NOT_FRESH);
     let told = app.join(&ben, "course-101").await;
     assert!(!told.text.contains(CANARY), "{told:?}");
+}
+
+#[tokio::test]
+async fn through_every_fault_a_room_that_became_doubtful_is_served_on() {
+    for failing in every_way() {
+        let (app, _) = receiving(ONE_TRY).await;
+        let id = app.room_id("course-101").await;
+        app.upstream.controls().fail("*", failing.fault);
+        let doubt = today("room_locked", &id, &json!({}));
+        assert_eq!(app.tell(&doubt).await.status, 204);
+        let joined = app.join(&app.token(User::Ada), "course-101").await;
+        assert_eq!(joined.status, 200, "{} {joined:?}", failing.name);
+        assert_eq!(joined.json()["room"]["id"], id.as_str());
+    }
 }
