@@ -1,8 +1,10 @@
 //! A start: the listeners are bound, and who calls waits until what must be known is known, or for
 //! as long as that may take.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
+use futures_util::future::try_join_all;
 use room_broker::app::{App, Surroundings};
 use room_broker::clock::Clock;
 use room_broker::settings::{Settings, Sources};
@@ -10,15 +12,13 @@ use room_broker::simulator::identity_provider::User;
 use room_broker::simulator::{Fault, FaultKind, Moment};
 use room_broker::trace_context::Sampler;
 use serde_json::json;
+use tokio::net::TcpStream;
 
 use crate::support::process::{Broker, World};
 use crate::support::{Answer, free_address};
 
-#[tokio::test]
-async fn whoever_calls_meanwhile_waits_for_a_provider_that_answers_late_and_is_let_in() {
-    let world = World::new();
-    let controls = world.provider.controls();
-    controls.close_gate("jwks", Moment::BeforeEffect);
+/// A broker that does not serve yet, and where its public listener is.
+fn bound(world: &World) -> (App, SocketAddr) {
     let address = free_address();
     let own = format!("[public]\nlisten = \"{address}\"\n");
     let sources = Sources {
@@ -31,7 +31,25 @@ async fn whoever_calls_meanwhile_waits_for_a_provider_that_answers_late_and_is_l
         clock: Clock::system(),
         sampler: Sampler::OFF,
     };
-    let app = App::build(&settings, &surroundings).unwrap();
+    (App::build(&settings, &surroundings).unwrap(), address)
+}
+
+#[tokio::test]
+async fn many_who_call_at_once_stand_in_line_and_are_not_turned_away() {
+    let world = World::new();
+    let (_app, address) = bound(&world);
+    let callers = (0..500).map(|_| TcpStream::connect(address));
+    // Where the line is full, a connection does not come about.
+    let line = tokio::time::timeout(Duration::from_secs(30), try_join_all(callers));
+    assert_eq!(line.await.expect("the line is full").unwrap().len(), 500);
+}
+
+#[tokio::test]
+async fn whoever_calls_meanwhile_waits_for_a_provider_that_answers_late_and_is_let_in() {
+    let world = World::new();
+    let controls = world.provider.controls();
+    controls.close_gate("jwks", Moment::BeforeEffect);
+    let (app, address) = bound(&world);
     let starting = tokio::spawn(async move {
         app.settle_in(Duration::from_secs(30)).await;
         app.start().unwrap()
