@@ -97,6 +97,7 @@ export async function runSoak(requests) {
       const cells = [end, taken.resident.toFixed(1), taken.descriptors, taken.threads, speed];
       console.log(cells.map((cell, n) => String(cell).padStart([8, 12, 11, 7, 10][n])).join("  "));
     }
+    if (wrong.length) console.log(`\n${await whatUpstreamDid(broker)}`);
   } finally {
     caller.close();
     await brokers.stop();
@@ -104,6 +105,14 @@ export async function runSoak(requests) {
   }
   console.log(`\nstatuses: ${JSON.stringify(statuses)}, not as expected: ${wrong.length}`);
   return [...wrong.slice(0, 3), ...growth(samples[SAMPLES / 2 - 1], samples.at(-1))];
+}
+
+/** Why a request may have been refused that should not have been. */
+async function whatUpstreamDid(broker) {
+  const metrics = await (await fetch(`${broker.ops}/metrics`)).text();
+  const lines = metrics.split("\n").filter((line) => /^room_broker_upstream_(calls|breaker)/.test(line));
+  const warnings = broker.output.split("\n").filter((line) => /"level":"(WARN|ERROR)"/.test(line));
+  return [...lines, ...warnings.slice(0, 20)].join("\n");
 }
 
 function growth(middle, end) {
