@@ -228,7 +228,7 @@ impl Directory {
             }) => {
                 // Whoever has read the room need not read it again.
                 if let Ok(key) = RoomKey::parse(subject) {
-                    self.flights.abandon_look(&key);
+                    self.flights.note_created(&key);
                     self.cache.forget_absence(&key);
                 }
             }

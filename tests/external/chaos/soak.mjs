@@ -24,6 +24,10 @@ const CONFIGURATION = {
     ROOM_BROKER__AUTHN__VERIFIED_TOKENS_MAX: "500",
     ROOM_BROKER__ROOMS__CACHE_SIZE: "20",
     ROOM_BROKER__LIMITS__TRACKED_MAX: "1000",
+    // Whoever comes when as many are tracked shares a bucket with others: a million fit into these.
+    ROOM_BROKER__LIMITS__PRINCIPAL_BURST: "100000",
+    ROOM_BROKER__LIMITS__ADDRESS_BURST: "100000",
+    ROOM_BROKER__LIMITS__FAILURES_BURST: "100000",
     // A line for each of a million refusals would be kept here.
     ROOM_BROKER__TELEMETRY__LOG_LEVEL: "warn,room_broker::cli=info",
     ROOM_BROKER__DIGITAL_SAMBA__REQUESTS_PER_MINUTE: "100000",
