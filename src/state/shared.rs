@@ -90,6 +90,8 @@ struct Inner {
     replica: String,
     clock: Clock,
     notices: broadcast::Sender<Heard>,
+    /// For the first who listens: nothing is told before it is there.
+    first_listener: Mutex<Option<broadcast::Receiver<Heard>>>,
     unsent: Mutex<Unsent>,
 }
 
@@ -102,12 +104,14 @@ struct Unsent {
 
 impl Shared {
     pub(super) fn start(parameters: &Parameters, clock: Clock, metrics: Metrics) -> Self {
+        let (notices, first_listener) = broadcast::channel(WAITING_MAX);
         let inner = Arc::new(Inner {
             link: Arc::new(Link::new(parameters, metrics)),
             keys: Keys::new(&parameters.prefix),
             replica: Uuid::new_v4().simple().to_string(),
             clock,
-            notices: broadcast::Sender::new(WAITING_MAX),
+            notices,
+            first_listener: Mutex::new(Some(first_listener)),
             unsent: Mutex::default(),
         });
         tokio::spawn(Link::supervise(Arc::downgrade(&inner.link)));
@@ -315,7 +319,9 @@ impl Shared {
     }
 
     pub(super) fn listen(&self) -> Notices {
-        Notices(self.0.notices.subscribe())
+        let first = &self.0.first_listener;
+        let first = first.lock().unwrap_or_else(PoisonError::into_inner).take();
+        Notices(first.unwrap_or_else(|| self.0.notices.subscribe()))
     }
 }
 
