@@ -27,8 +27,7 @@ pub use reload::{ReloadError, Reloader};
 pub use signals::{Asked, Signals};
 pub use watch::Watch;
 
-/// How long a start waits for what must be known before anybody is let in, and how often it looks.
-const SETTLING_MAX: Duration = Duration::from_secs(1);
+/// How often a start looks whether it knows what must be known before anybody is let in.
 const SETTLING_LOOK: Duration = Duration::from_millis(5);
 
 /// How long the last audit lines may take to be written.
@@ -93,6 +92,9 @@ pub struct Running {
 }
 
 impl App {
+    /// How long a start waits for what must be known before anybody is let in.
+    pub const SETTLING_MAX: Duration = Duration::from_secs(1);
+
     /// Wires everything, binds the listeners, and begins to fetch the keys of identity providers.
     /// Must be called within a tokio runtime.
     ///
@@ -114,16 +116,16 @@ impl App {
         })
     }
 
-    /// Waits until keys and denials are read, but not for long. The listeners are bound: who calls
+    /// Waits until keys and denials are read, but no longer than `at_most`. The listeners are bound: who calls
     /// meanwhile waits too, where a proxy that asks nobody's health would hand on a 503.
-    pub async fn settle_in(&self) {
+    pub async fn settle_in(&self, at_most: Duration) {
         let health = &self.parts.health;
         let settled = async {
             while !(health.has_keys() && health.knows_denials()) {
                 tokio::time::sleep(SETTLING_LOOK).await;
             }
         };
-        if tokio::time::timeout(SETTLING_MAX, settled).await.is_err() {
+        if tokio::time::timeout(at_most, settled).await.is_err() {
             tracing::warn!("serving without all keys or denials: not ready yet");
         }
     }

@@ -190,7 +190,7 @@ impl Denials {
                 subject,
             }) => self.read(subject).await,
             Heard::Notice(Notice {
-                topic: Topic::Room | Topic::Rooms | Topic::Happening,
+                topic: Topic::Room | Topic::RoomCreated | Topic::Rooms | Topic::Happening,
                 ..
             }) => Ok(()),
             Heard::Missed => self.read_all().await,

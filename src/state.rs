@@ -24,7 +24,9 @@ pub use lease::{Claim, Lease};
 pub use notice::{Heard, Notice, Notices, Topic};
 pub use record::{RecordFault, Records, Space};
 pub use redis_url::{RedisUrl, RedisUrlFault};
-pub use shared::{Parameters as RedisParameters, Shared, Take, Taken};
+pub use shared::{
+    Examination, Parameters as RedisParameters, RedisServer, Shared, Take, Taken, Unusable, examine,
+};
 
 use crate::clock::Clock;
 use crate::metrics::Metrics;

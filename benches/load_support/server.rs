@@ -281,7 +281,7 @@ fn serve(settings: &Settings, address: fn(&Running) -> SocketAddr) {
             sampler: Sampler::OFF,
         };
         let app = App::build(settings, &surroundings).unwrap();
-        app.settle_in().await;
+        app.settle_in(App::SETTLING_MAX).await;
         let mut running = app.start().unwrap();
         println!("{}", address(&running));
         running.failed().await.unwrap();

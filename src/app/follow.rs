@@ -4,7 +4,7 @@ use tokio::task::AbortHandle;
 
 use crate::denials::Denials;
 use crate::rooms::Directory;
-use crate::state::{Heard, State};
+use crate::state::State;
 use crate::webhooks::Effects;
 
 /// The task that follows; ended when it is dropped.
@@ -22,9 +22,8 @@ impl Follower {
         let effects = effects.clone();
         let mut notices = state.listen();
         let following = tokio::spawn(async move {
-            if !denials.are_known() {
-                denials.hear(&Heard::Missed).await;
-            }
+            // What is shared is read at the first notice, which says from where on notices are heard.
+            // What was read before that, a Redis that then loses its data would have us forget.
             while let Some(heard) = notices.next().await {
                 directory.hear(&heard);
                 effects.hear(&heard);

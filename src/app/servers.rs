@@ -7,6 +7,7 @@ use std::time::Duration;
 use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
 use actix_web::{App as ActixApp, HttpServer, web};
+use tokio::net::TcpSocket;
 
 use crate::digital_samba::Routes;
 use crate::http::internal::GatewayDescription;
@@ -113,9 +114,21 @@ fn bind(
         address,
         source,
     };
-    let socket = TcpListener::bind(address).map_err(failed)?;
+    let socket = listen(address).map_err(failed)?;
     let bound = socket.local_addr().map_err(failed)?;
     Ok((socket, bound))
+}
+
+/// As the standard library binds, but for the backlog, which the server cannot set any more once it
+/// is given a listener.
+fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)?.into_std()
 }
 
 impl Plan {
@@ -138,7 +151,6 @@ impl Plan {
             .client_request_timeout(self.http.request_timeout)
             .keep_alive(self.http.keep_alive)
             .max_connections(self.http.connections_max)
-            .backlog(BACKLOG)
             .shutdown_timeout(self.shutdown_seconds())
             .disable_signals()
             .client_disconnect_timeout(Duration::from_secs(1));
@@ -168,7 +180,6 @@ impl Plan {
             .client_request_timeout(self.http.request_timeout)
             .keep_alive(self.http.keep_alive)
             .max_connections(self.http.connections_max.min(INTERNAL_CONNECTIONS_MAX))
-            .backlog(BACKLOG)
             .shutdown_timeout(self.shutdown_seconds())
             .disable_signals()
             .client_disconnect_timeout(Duration::from_secs(1));

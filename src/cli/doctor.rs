@@ -1,5 +1,6 @@
-//! `room-broker doctor`: asks upstream and the identity providers whether the configuration is true.
+//! `room-broker doctor`: asks Redis, upstream and the identity providers whether the configuration is true.
 
+mod shared_state;
 mod webhooks;
 
 use std::process::ExitCode;
@@ -32,6 +33,7 @@ pub(super) struct DoctorArguments {
 /// What a look at one thing found.
 enum Finding {
     Good(String),
+    Doubtful(String),
     Bad(String),
     Skipped(String),
 }
@@ -57,6 +59,7 @@ fn tell(findings: &[Finding]) -> ExitCode {
         match finding {
             Finding::Good(text) => report::line(format_args!("ok       {text}")),
             Finding::Skipped(text) => report::line(format_args!("skipped  {text}")),
+            Finding::Doubtful(text) => report::line(format_args!("warning  {text}")),
             Finding::Bad(text) => {
                 bad = bad.saturating_add(1);
                 report::line(format_args!("BAD      {text}"));
@@ -76,7 +79,8 @@ async fn examine(settings: &Settings) -> Result<Vec<Finding>, ExitCode> {
         sampler: Sampler::OFF,
     };
     let parts = Parts::build(settings, &surroundings).map_err(|error| report::failure(&error))?;
-    let mut findings = providers(&parts).await;
+    let mut findings = shared_state::findings(settings).await;
+    findings.extend(providers(&parts).await);
     match team(settings, &parts).await {
         Ok(found) => {
             findings.extend(found);

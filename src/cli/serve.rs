@@ -60,7 +60,7 @@ async fn serve(
     let mut signals = Signals::listen()?;
     let app: Result<App, StartError> = App::build(&settings, &surroundings);
     let app = app?;
-    app.settle_in().await;
+    app.settle_in(App::SETTLING_MAX).await;
     let mut running = app.start()?;
     tracing::info!(public = %running.public_address, internal = %running.internal_address, ops = %running.ops_address, "serving");
     announce(&running);

@@ -13,11 +13,17 @@ const FIELD_LENGTH_MAX: usize = 64;
 /// Reads an answer; what is wrong with it is said in our words, never in upstream's.
 pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, &'static str> {
     use serde_json::error::Category;
-    serde_json::from_slice(body).map_err(|error| match error.classify() {
+    let answer = serde_json::from_slice(body).map_err(|error| match error.classify() {
         Category::Syntax | Category::Io => "it is not JSON",
         Category::Eof => "its JSON breaks off",
         Category::Data => "a member is missing or of another type",
-    })
+    })?;
+    // A list could pass for the members of an object, one after the other.
+    if body.trim_ascii_start().starts_with(b"{") {
+        Ok(answer)
+    } else {
+        Err("it is not an object")
+    }
 }
 
 /// A room. Its id, name and privacy must be there and right; the rest has known variations.
@@ -219,6 +225,15 @@ mod tests {
 
     fn names(roles: &[RoleName]) -> Vec<&str> {
         roles.iter().map(RoleName::as_str).collect()
+    }
+
+    #[test]
+    fn a_list_is_not_taken_for_the_members_of_an_object() {
+        let list = json!([ID, "clinic", "private", null, null, null, null]).to_string();
+        assert_eq!(
+            read::<Room>(list.as_bytes()).map(UpstreamRoom::from),
+            Err("it is not an object")
+        );
     }
 
     #[test]

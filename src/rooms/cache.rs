@@ -167,6 +167,11 @@ impl RoomCache {
         }
     }
 
+    /// There is such a room from now on.
+    pub(super) fn forget_absence(&self, key: &RoomKey) {
+        self.absences.invalidate(key);
+    }
+
     /// The room was changed upstream, or may have been: it is to be read again.
     pub(super) fn outdate(&self, key: &RoomKey) {
         let now = self.clock.monotonic();

@@ -223,6 +223,16 @@ impl Directory {
                 }
             }
             Heard::Notice(Notice {
+                topic: Topic::RoomCreated,
+                subject,
+            }) => {
+                // Whoever has read the room need not read it again.
+                if let Ok(key) = RoomKey::parse(subject) {
+                    self.flights.note_created(&key);
+                    self.cache.forget_absence(&key);
+                }
+            }
+            Heard::Notice(Notice {
                 topic: Topic::Rooms,
                 ..
             })
@@ -340,12 +350,17 @@ impl Directory {
         work: impl Future<Output = Result<Landed, ResolveError>> + Send + 'static,
         landing: Landing,
     ) {
-        let cache = Arc::clone(&self.cache);
+        let (cache, state) = (Arc::clone(&self.cache), self.state.clone());
         let deadline = self.deadline;
         let flight = async move {
             let done = tokio::time::timeout(deadline, work).await;
             let done = done.unwrap_or(Err(UpstreamFailure::Timeout.into()));
+            let is_new = matches!(done, Ok(Landed::Room { created: true, .. }));
             landing.land(done, |done| cache.learn(&key, sighting(done)));
+            if is_new {
+                let (topic, subject) = (Topic::RoomCreated, key.to_string());
+                state.announce(Notice { topic, subject }).await;
+            }
         };
         // In the span of the request that caused it.
         tokio::spawn(flight.in_current_span());

@@ -1,6 +1,7 @@
 //! One piece of work for each room key at a time, however many wait for it.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -28,6 +29,7 @@ pub(super) struct Flights {
 #[derive(Debug, Clone)]
 pub(super) struct Flight {
     may_create: bool,
+    is_there: Arc<AtomicBool>,
     outcome: watch::Receiver<Outcome>,
 }
 
@@ -91,8 +93,10 @@ impl Flights {
             return Boarding::Full;
         }
         let (tell, outcome) = watch::channel(None);
+        let is_there = Arc::default();
         let flight = Flight {
             may_create,
+            is_there: Arc::clone(&is_there),
             outcome,
         };
         under_way.insert(key.clone(), flight.clone());
@@ -100,6 +104,7 @@ impl Flights {
         let landing = Landing {
             flights: self.clone(),
             key: key.clone(),
+            is_there,
             tell,
         };
         Boarding::Started(flight, landing)
@@ -108,6 +113,14 @@ impl Flights {
     /// Lets a flight end for those who wait for it, but nobody else join it or keep its result.
     pub(super) fn abandon(&self, key: &RoomKey) {
         lock(&self.under_way).remove(key);
+    }
+
+    /// There is such a room now: a flight that looked before may not say for the future that there
+    /// is none.
+    pub(super) fn note_created(&self, key: &RoomKey) {
+        if let Some(flight) = lock(&self.under_way).get(key) {
+            flight.is_there.store(true, Ordering::Relaxed);
+        }
     }
 
     /// Abandons every flight.
@@ -121,6 +134,7 @@ impl Flights {
 pub(super) struct Landing {
     flights: Flights,
     key: RoomKey,
+    is_there: Arc<AtomicBool>,
     tell: watch::Sender<Outcome>,
 }
 
@@ -135,7 +149,11 @@ impl Landing {
         {
             let mut under_way = lock(&self.flights.under_way);
             if self.is_current(&under_way) {
-                keep(&done);
+                let looked_too_early =
+                    matches!(done, Ok(Landed::Absent)) && self.is_there.load(Ordering::Relaxed);
+                if !looked_too_early {
+                    keep(&done);
+                }
                 under_way.remove(&self.key);
             }
         }

@@ -10,6 +10,8 @@ pub(super) const WAITING_MAX: usize = 4096;
 pub enum Topic {
     /// A room key of which something else may be true now.
     Room,
+    /// A room key of which there is a room from now on.
+    RoomCreated,
     /// All rooms: of any of them something else may be true now.
     Rooms,
     /// A denial that was written or lifted.
@@ -19,11 +21,18 @@ pub enum Topic {
 }
 
 impl Topic {
-    const ALL: [Self; 4] = [Self::Room, Self::Rooms, Self::Denial, Self::Happening];
+    const ALL: [Self; 5] = [
+        Self::Room,
+        Self::RoomCreated,
+        Self::Rooms,
+        Self::Denial,
+        Self::Happening,
+    ];
 
     pub(super) fn word(self) -> &'static str {
         match self {
             Self::Room => "room",
+            Self::RoomCreated => "room-created",
             Self::Rooms => "rooms",
             Self::Denial => "denial",
             Self::Happening => "happening",

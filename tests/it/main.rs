@@ -25,6 +25,10 @@ mod contract;
 #[cfg(test)]
 mod credentials;
 
+/// README's tables of what fails and what goes on have a test for each cell.
+#[cfg(test)]
+mod degradation;
+
 /// `src/http/docs.html` says what `openapi.yaml` says.
 #[cfg(test)]
 mod docs_page;
@@ -88,6 +92,10 @@ mod second_provider;
 /// No secret leaves.
 #[cfg(test)]
 mod secrets;
+
+/// A start waits for what must be known, within a bound.
+#[cfg(test)]
+mod starting;
 
 /// The state in process, and in a file that outlives it.
 #[cfg(test)]

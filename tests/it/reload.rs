@@ -203,15 +203,18 @@ async fn a_secret_that_changes_in_its_file_is_used_without_a_signal() {
     let world = World::new();
     let config = world.write("broker.toml", &world.configuration());
     let mut broker = Broker::serve(&world, &config).await;
-    join(&world, &broker, User::Ada, "course-101").await;
+    let before = join(&world, &broker, User::Ada, "course-101").await.json();
     world.write("developer_key", "another-developer-key\n");
     world
         .upstream
         .replace_developer_key("another-developer-key");
     broker.until_logged("configuration reloaded").await;
     let joined = join(&world, &broker, User::Ada, "course-101").await.json();
-    let page = world.http.get(joined["join_url"].as_str().unwrap());
-    assert_eq!(page.send().await.unwrap().status(), 200);
+    // As README's runbook says: what the old key signed opens nothing any more.
+    for (link, status) in [(&joined, 200), (&before, 403)] {
+        let page = world.http.get(link["join_url"].as_str().unwrap());
+        assert_eq!(page.send().await.unwrap().status(), status);
+    }
 }
 
 #[tokio::test]

@@ -9,6 +9,9 @@
 /// `cfg(test)` tells the lints that the helpers are test code too.
 #[cfg(test)]
 mod replicas {
+    /// Alone while Redis cannot be written.
+    mod alone;
+
     /// The state over Redis does what every form does.
     mod contract;
 
@@ -17,6 +20,12 @@ mod replicas {
 
     /// Whom one replica bars, all bar.
     mod denials;
+
+    /// What the doctor says of Redis.
+    mod doctor;
+
+    /// Redis is there and knows nothing any more.
+    mod emptied;
 
     /// Redis fails in every way that it can: README's table, cell by cell.
     mod faults;

@@ -121,6 +121,11 @@ pub fn listener() -> TcpListener {
     TcpListener::bind("127.0.0.1:0").unwrap()
 }
 
+/// One where nobody listens yet.
+pub fn free_address() -> std::net::SocketAddr {
+    listener().local_addr().unwrap()
+}
+
 /// A simulated Digital Samba whose team has the developer key.
 pub fn start_upstream(clock: &Clock) -> DigitalSamba {
     digital_samba::start(digital_samba::Parameters {

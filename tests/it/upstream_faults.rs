@@ -1,6 +1,7 @@
 //! Upstream fails in every way that it can: what callers are told, what goes on, and how often
 //! upstream is asked.
 
+mod features;
 mod ways;
 
 use std::time::Duration;

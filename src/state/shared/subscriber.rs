@@ -17,6 +17,8 @@ use crate::state::notice::Topic;
 const CHECK_INTERVAL: Duration = Duration::from_millis(500);
 /// Tries to subscribe are this far apart.
 const RETRY_INTERVAL: Duration = Duration::from_millis(250);
+/// And those of a start, which waits for the first.
+const FIRST_RETRY_INTERVAL: Duration = Duration::from_millis(25);
 
 /// What was heard so far.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +26,9 @@ struct Position {
     generation: String,
     sequence: u64,
 }
+
+/// A notice that is not the one after the last.
+struct Gap;
 
 /// Subscribes again and again until the state is dropped.
 pub(super) async fn run(inner: Weak<Inner>) {
@@ -34,7 +39,11 @@ pub(super) async fn run(inner: Weak<Inner>) {
         if let Ok(stream) = subscribed {
             listen(&inner, stream, &mut position).await;
         }
-        tokio::time::sleep(RETRY_INTERVAL).await;
+        let pause = match position {
+            None => FIRST_RETRY_INTERVAL,
+            Some(_) => RETRY_INTERVAL,
+        };
+        tokio::time::sleep(pause).await;
     }
 }
 
@@ -50,7 +59,9 @@ async fn listen(inner: &Weak<Inner>, mut stream: PubSubStream, position: &mut Op
                 let Ok(text) = message.get_payload::<String>() else {
                     return;
                 };
-                inner.hear(&text, position);
+                if inner.hear(&text, position).is_err() {
+                    return;
+                }
             }
             Ok(None) => return,
             Err(_time_to_check) => {
@@ -128,33 +139,36 @@ impl Inner {
         *position = Some(there);
     }
 
-    fn hear(&self, text: &str, position: &mut Option<Position>) {
-        let Some(here) = position else { return };
+    /// Passes a notice on.
+    ///
+    /// # Errors
+    /// [`Gap`], before anything is made of it: those between may be missing, or the numbers may be
+    /// those of a Redis that was emptied. Where it is now tells the two apart.
+    fn hear(&self, text: &str, position: &mut Option<Position>) -> Result<(), Gap> {
+        let Some(here) = position else { return Ok(()) };
         let Some((sequence, text)) = text.split_once(' ') else {
-            return;
+            return Ok(());
         };
         let Ok(sequence) = sequence.parse::<u64>() else {
-            return;
+            return Ok(());
         };
         if sequence <= here.sequence {
             // Announced between the subscription and the question for the number: taken for missed.
-            return;
+            return Ok(());
         }
-        let is_next = sequence == here.sequence.saturating_add(1);
+        if sequence != here.sequence.saturating_add(1) {
+            return Err(Gap);
+        }
         here.sequence = sequence;
-        if !is_next {
-            self.tell(Heard::Missed);
-            return;
-        }
         let Some((origin, text)) = text.split_once(' ') else {
-            return;
+            return Ok(());
         };
         if origin == self.replica {
-            return;
+            return Ok(());
         }
         if text == EVERYTHING {
             self.tell(Heard::Missed);
-            return;
+            return Ok(());
         }
         let notice = text.split_once(' ').and_then(|(word, subject)| {
             Some(Notice {
@@ -166,6 +180,7 @@ impl Inner {
         if let Some(notice) = notice {
             self.tell(Heard::Notice(notice));
         }
+        Ok(())
     }
 
     fn tell(&self, heard: Heard) {

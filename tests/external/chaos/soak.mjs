@@ -24,6 +24,12 @@ const CONFIGURATION = {
     ROOM_BROKER__AUTHN__VERIFIED_TOKENS_MAX: "500",
     ROOM_BROKER__ROOMS__CACHE_SIZE: "20",
     ROOM_BROKER__LIMITS__TRACKED_MAX: "1000",
+    // Whoever comes when as many are tracked shares a bucket with others: a million fit into these.
+    ROOM_BROKER__LIMITS__PRINCIPAL_BURST: "100000",
+    ROOM_BROKER__LIMITS__ADDRESS_BURST: "100000",
+    ROOM_BROKER__LIMITS__FAILURES_BURST: "100000",
+    // A line for each of a million refusals would be kept here.
+    ROOM_BROKER__TELEMETRY__LOG_LEVEL: "warn,room_broker::cli=info",
     ROOM_BROKER__DIGITAL_SAMBA__REQUESTS_PER_MINUTE: "100000",
   },
   more: `
@@ -97,6 +103,7 @@ export async function runSoak(requests) {
       const cells = [end, taken.resident.toFixed(1), taken.descriptors, taken.threads, speed];
       console.log(cells.map((cell, n) => String(cell).padStart([8, 12, 11, 7, 10][n])).join("  "));
     }
+    if (wrong.length) console.log(`\n${await whatUpstreamDid(broker)}`);
   } finally {
     caller.close();
     await brokers.stop();
@@ -104,6 +111,14 @@ export async function runSoak(requests) {
   }
   console.log(`\nstatuses: ${JSON.stringify(statuses)}, not as expected: ${wrong.length}`);
   return [...wrong.slice(0, 3), ...growth(samples[SAMPLES / 2 - 1], samples.at(-1))];
+}
+
+/** Why a request may have been refused that should not have been. */
+async function whatUpstreamDid(broker) {
+  const metrics = await (await fetch(`${broker.ops}/metrics`)).text();
+  const lines = metrics.split("\n").filter((line) => /^room_broker_upstream_(calls|breaker)/.test(line));
+  const warnings = broker.output.split("\n").filter((line) => /"level":"(WARN|ERROR)"/.test(line));
+  return [...lines, ...warnings.slice(0, 20)].join("\n");
 }
 
 function growth(middle, end) {

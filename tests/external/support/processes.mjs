@@ -35,10 +35,14 @@ export async function start(command, args, { ready = () => undefined, listens, e
     signal: (name) => child.kill(name),
   };
   const says = new Promise((resolve, reject) => {
+    let isReady = false;
     const hear = (chunk) => {
       handle.output += chunk;
-      const value = ready(handle.output);
-      if (value) resolve(value);
+      // Asked no longer than it has to be: to search a long output costs ever more.
+      const value = isReady ? undefined : ready(handle.output);
+      if (!value) return;
+      isReady = true;
+      resolve(value);
     };
     child.stdout.setEncoding("utf8").on("data", hear);
     child.stderr.setEncoding("utf8").on("data", hear);

@@ -101,3 +101,33 @@ async fn a_forged_token_is_not_excused_by_an_outage() {
     );
     assert_provider_unavailable("perhaps a new key", &scene.join(&strange).await);
 }
+
+#[tokio::test]
+async fn in_whatever_way_it_fails_known_keys_serve_forgeries_stay_401_and_unknown_keys_are_503() {
+    for (what, fault) in [
+        ("500", Fault::status(500)),
+        ("429", Fault::status(429)),
+        ("cut off", Fault::new(FaultKind::ConnectionReset)),
+        ("hanging", Fault::new(FaultKind::Hang)),
+        ("broken off", Fault::new(FaultKind::TruncatedBody)),
+        ("a page", Fault::html()),
+        ("nothing", Fault::empty()),
+        ("too much", Fault::oversized()),
+    ] {
+        let scene = Scene::start(async |_provider| {}, "").await;
+        scene.app.until_ready().await;
+        let token = scene.token();
+        scene.provider.controls().fail("*", fault);
+        scene.advance(COOLDOWN);
+        assert_status(what, &scene.join(&token).await, 200);
+        assert_status(what, &scene.join(&scene.token()).await, 200);
+        let (front, _) = token.rsplit_once('.').unwrap();
+        let unsigned = scene.join(&format!("{front}.")).await;
+        assert_status(what, &unsigned, 401);
+        let unknown = json!({ "alg": "RS256", "typ": "JWT", "kid": "new" });
+        let unknown = super::with_header(&token, &unknown);
+        assert_provider_unavailable(what, &scene.join(&unknown).await);
+        assert!(scene.is_ready().await, "{what}");
+        scene.provider.controls().clear_faults("*");
+    }
+}

@@ -5,8 +5,9 @@ use std::collections::HashSet;
 use reqwest::Method;
 use room_broker::simulator::Moment;
 use room_broker::simulator::identity_provider::User;
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::denials::BAN;
 use super::fleet::Fleet;
 use super::redis_server::RedisServer;
 use crate::support::process::{Broker, World};
@@ -125,4 +126,36 @@ async fn what_one_replica_changes_the_others_read_again() {
         reads() > before
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_room_that_one_replica_creates_is_absent_at_none_any_more() {
+    let redis = RedisServer::start().await;
+    // Longer than the test takes: only a notice can end it.
+    let fleet = Fleet::start(3, &redis.url(), "[rooms]\nabsent_for = \"1m\"\n").await;
+    let ada = fleet.token(User::Ada);
+    let look = async |at: usize| {
+        let address = fleet.replicas[at].public_address;
+        let url = format!("http://{address}/v1/rooms/course-101");
+        Answer::of(fleet.http.get(url).bearer_auth(&ada).send().await.unwrap()).await
+    };
+    // Once they have heard this, they have heard that they may have missed something before.
+    assert_eq!(fleet.bar_ada(0).await, 200);
+    for at in 1..3 {
+        until("it hears notices", async || look(at).await.status == 403).await;
+    }
+    let lifted = fleet.call(0, Method::DELETE, BAN, &Value::Null).await;
+    assert_eq!(lifted.status, 204);
+    for at in 0..3 {
+        until("it lets her in", async || look(at).await.status == 200).await;
+        assert_eq!(look(at).await.json()["room"]["exists"], false);
+    }
+    let joined = fleet.join(0, &ada, "course-101").await;
+    assert_eq!(joined.json()["room"]["created"], true);
+    for at in 1..3 {
+        until("the other replica knows that it is there", async || {
+            look(at).await.json()["room"]["exists"] == true
+        })
+        .await;
+    }
 }

@@ -1,13 +1,16 @@
 //! Whom one replica bars, all bar; and they go on to, whatever becomes of Redis.
 
+use std::time::Duration;
+
 use reqwest::Method;
 use room_broker::clock::Clock;
 use room_broker::simulator::identity_provider::User;
 use serde_json::{Value, json};
 
+use super::fault_proxy::{FaultProxy, Passage};
 use super::fleet::Fleet;
 use super::redis_server::RedisServer;
-use crate::support::until;
+use crate::support::{free_address, until};
 
 /// The path of a denial.
 pub const BAN: &str = "/v1/denials/ban-1";
@@ -112,4 +115,29 @@ async fn a_replica_that_never_learned_who_is_barred_lets_nobody_in_until_it_has(
     assert_eq!(fleet.ada_joins(1, "course-101").await, 403);
     let let_in = fleet.join(1, &fleet.token(User::Ben), "course-101").await;
     assert_ne!(let_in.status, 503);
+}
+
+#[tokio::test]
+async fn whoever_calls_a_replica_that_starts_waits_until_it_knows_who_is_barred() {
+    let redis = RedisServer::start().await;
+    let proxy = FaultProxy::before(redis.port()).await;
+    proxy.let_through(Passage::Never);
+    let address = free_address();
+    let fleet = Fleet::unready(&proxy.url(), &format!("[public]\nlisten = \"{address}\"\n"));
+    let app = fleet.build();
+    let starting = tokio::spawn(async move {
+        app.settle_in(Duration::from_secs(30)).await;
+        app.start().unwrap()
+    });
+    let url = format!("http://{address}/v1/rooms/course-101/join");
+    let first = fleet.http.post(url).bearer_auth(fleet.token(User::Ada));
+    let first = tokio::spawn(first.send());
+    until("its keys are fetched", async || {
+        fleet.provider.controls().count("jwks").done == 1
+    })
+    .await;
+    assert!(!starting.is_finished() && !first.is_finished());
+    proxy.let_through(Passage::After(Duration::ZERO));
+    assert_eq!(first.await.unwrap().unwrap().status(), 200);
+    drop(starting.await.unwrap());
 }

@@ -1,4 +1,4 @@
-//! Between replicas and Redis: passes bytes on, later than they came, or not at all.
+//! Between replicas and Redis: passes bytes on, later than they came, others in their place, or none.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -13,6 +13,8 @@ use tokio::sync::watch;
 pub enum Passage {
     /// Each way takes so long.
     After(Duration),
+    /// In the place of each answer comes this.
+    Instead(&'static str),
     /// They wait until that changes.
     Never,
     /// Connections end, and no new one comes about.
@@ -41,8 +43,8 @@ impl FaultProxy {
                 };
                 let ((near_in, near_out), (far_in, far_out)) =
                     (near.into_split(), far.into_split());
-                tokio::spawn(pass(near_in, far_out, changes.clone()));
-                tokio::spawn(pass(far_in, near_out, changes.clone()));
+                tokio::spawn(pass((near_in, far_out), Way::There, changes.clone()));
+                tokio::spawn(pass((far_in, near_out), Way::Back, changes.clone()));
             }
         });
         Self { address, passage }
@@ -57,9 +59,15 @@ impl FaultProxy {
     }
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    There,
+    Back,
+}
+
 async fn pass(
-    mut from: OwnedReadHalf,
-    mut to: OwnedWriteHalf,
+    (mut from, mut to): (OwnedReadHalf, OwnedWriteHalf),
+    way: Way,
     mut passage: watch::Receiver<Passage>,
 ) {
     let mut buffer = vec![0; 16 * 1024];
@@ -75,12 +83,14 @@ async fn pass(
             return;
         }
         let open = passage.wait_for(|passage| *passage != Passage::Never).await;
-        let delay = match open.map(|passage| *passage) {
-            Ok(Passage::After(delay)) => delay,
+        let mut bytes = &buffer[..read];
+        match open.map(|passage| *passage) {
+            Ok(Passage::After(delay)) => tokio::time::sleep(delay).await,
+            Ok(Passage::Instead(text)) if way == Way::Back => bytes = text.as_bytes(),
+            Ok(Passage::Instead(_)) => {}
             Ok(Passage::Never | Passage::Cut) | Err(_) => return,
-        };
-        tokio::time::sleep(delay).await;
-        if to.write_all(&buffer[..read]).await.is_err() {
+        }
+        if to.write_all(bytes).await.is_err() {
             return;
         }
     }

@@ -60,6 +60,11 @@ impl Fleet {
 
     /// One more replica, perhaps not ready.
     pub fn add(&mut self) {
+        self.replicas.push(self.build().start().unwrap());
+    }
+
+    /// One that is bound and does not serve yet.
+    pub fn build(&self) -> App {
         let sources = Sources {
             texts: self
                 .configuration
@@ -74,8 +79,7 @@ impl Fleet {
             clock: Clock::system(),
             sampler: Sampler::OFF,
         };
-        let app = App::build(&settings, &surroundings).unwrap();
-        self.replicas.push(app.start().unwrap());
+        App::build(&settings, &surroundings).unwrap()
     }
 
     pub async fn until_ready(&self, at: usize) {

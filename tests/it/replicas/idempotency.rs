@@ -9,7 +9,8 @@ use crate::support::Answer;
 use crate::support::scene::OPEN_POLICY;
 
 impl Fleet {
-    async fn links(&self, at: usize, key: &str, id: &str) -> Answer {
+    /// Asks a replica for one link under a key.
+    pub async fn links(&self, at: usize, key: &str, id: &str) -> Answer {
         let body = json!({ "create": true, "participants": [{ "id": id, "role": "moderator" }] });
         let address = self.replicas[at].internal_address;
         let url = format!("http://{address}/v1/rooms/course-101/join-links");
@@ -21,7 +22,8 @@ impl Fleet {
     }
 }
 
-fn told(answer: &Answer) -> (u16, Value, &str) {
+/// Status, body, and whether it was repeated.
+pub fn told(answer: &Answer) -> (u16, Value, &str) {
     (
         answer.status,
         answer.json(),

@@ -127,6 +127,11 @@ async fn a_join_of_a_known_room_costs_one_round_trip_and_without_limits_none() {
             }
             calls
         };
+        let announced = "room_broker_state_calls_total{operation=\"announce\",outcome=\"ok\"}";
+        until("the others are told of the new room", async || {
+            fleet.metric(0, announced).await == 1
+        })
+        .await;
         let before = calls().await;
         for _ in 0..20 {
             assert_eq!(fleet.join(0, &token, "course-101").await.status, 200);

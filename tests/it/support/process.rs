@@ -136,6 +136,13 @@ impl Broker {
 
     /// Starts with a configuration file and waits until it listens.
     pub(crate) async fn start(config: &Path, environment: &[(&str, &str)]) -> Self {
+        let mut broker = Self::spawn(config, environment);
+        broker.until_serving().await;
+        broker
+    }
+
+    /// Starts with a configuration file.
+    pub(crate) fn spawn(config: &Path, environment: &[(&str, &str)]) -> Self {
         let mut command = program(["serve", "--config"]);
         command.arg(config).envs(environment.iter().copied());
         let mut child = command
@@ -144,16 +151,19 @@ impl Broker {
             .spawn()
             .unwrap();
         let log = lines_of(child.stderr.take().unwrap());
-        let mut broker = Self {
+        Self {
             child,
             log,
             public: String::new(),
             ops: String::new(),
-        };
-        let serving = broker.until_logged("serving").await;
-        broker.public = format!("http://{}", serving["public"].as_str().unwrap());
-        broker.ops = format!("http://{}", serving["ops"].as_str().unwrap());
-        broker
+        }
+    }
+
+    /// Waits until it listens.
+    pub(crate) async fn until_serving(&mut self) {
+        let serving = self.until_logged("serving").await;
+        self.public = format!("http://{}", serving["public"].as_str().unwrap());
+        self.ops = format!("http://{}", serving["ops"].as_str().unwrap());
     }
 
     /// The next line of the log with this message; earlier lines are passed over.

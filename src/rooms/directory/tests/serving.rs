@@ -65,6 +65,29 @@ async fn who_may_not_create_creates_nothing_and_absence_is_remembered_briefly() 
 }
 
 #[tokio::test]
+async fn what_another_replica_created_is_absent_no_more_and_read_no_second_time() {
+    let house = house();
+    let created = Heard::Notice(Notice {
+        topic: Topic::RoomCreated,
+        subject: "course-101".to_owned(),
+    });
+    house.resolve("course-101", false).await.unwrap_err();
+    // This one looks again, before there is a room, and hears of it before it is told.
+    house.time.advance(Duration::from_secs(5));
+    house.upstream.stand_still();
+    let late = house.resolve_in_the_background("course-101", false).await;
+    house.directory.hear(&created);
+    house.upstream.go_on();
+    late.await.unwrap().unwrap_err();
+    house.upstream.put("course-101", |_| {});
+    house.resolve("course-101", false).await.unwrap();
+    assert_eq!(house.finds(), 3);
+    house.directory.hear(&created);
+    house.resolve("course-101", false).await.unwrap();
+    assert_eq!(house.finds(), 3);
+}
+
+#[tokio::test]
 async fn a_known_room_is_served_while_upstream_fails_within_the_bound() {
     let house = house();
     let room = house.resolve("course-101", true).await.unwrap().room;

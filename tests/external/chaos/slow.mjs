@@ -1,0 +1,89 @@
+// What slow clients cost everybody else: joins alone and beside them, in turn, in one run, so that what
+// the machine does otherwise weighs on both. The ratio is printed; only one far beyond what is promised
+// fails, since a busy machine can do that too.
+
+import { readdir } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+
+import { startSimulator } from "../support/broker.mjs";
+import { client } from "../support/client.mjs";
+import { constantLoad, percentile } from "../support/load.mjs";
+import { start, until } from "../support/processes.mjs";
+import { startReplicas, tokenOf } from "../support/replicas.mjs";
+
+const PROCESS = fileURLToPath(new URL("../support/slow_process.mjs", import.meta.url));
+const SLOW_HEADS = 1000;
+const SLOW_BODIES = 1000;
+const JOINS_PER_SECOND = 100;
+/** What is promised, and what fails: beyond this ratio and this time. */
+const PROMISED = 2;
+const RATIO_MAX = 6;
+const P99_MAX_MS = 1_000;
+
+/** So many rounds of both, each of so many seconds; what did not hold. */
+export async function runSlow({ rounds, seconds }) {
+  const upstream = await startSimulator();
+  // They are cut off after that; here they stay as long as a round lasts.
+  const http = 'request_timeout = "60s"\nbody_timeout = "60s"';
+  const brokers = await startReplicas(upstream, { count: 1, http, more: "[limits]\nenabled = false\n" });
+  const [broker] = brokers.replicas;
+  const caller = client({ base: broker.public, connections: 32 });
+  const token = await tokenOf(upstream, "ada");
+  const headers = { authorization: `Bearer ${token}` };
+  const join = () => caller.request("POST", "/v1/rooms/course-101/join", { headers });
+  const failures = [];
+  const measure = async () => {
+    const load = constantLoad({ perSecond: JOINS_PER_SECOND, request: join });
+    await new Promise((passed) => setTimeout(passed, seconds * 1000));
+    const { p50, p99, failures: failed } = await load.stop();
+    failures.push(...failed);
+    return { p50, p99 };
+  };
+  const descriptors = async () => (await readdir(`/proc/${broker.pid}/fd`)).length;
+  const alone = [];
+  const beside = [];
+  try {
+    await measure();
+    const open = await descriptors();
+    for (let round = 0; round < rounds; round += 1) {
+      alone.push(await measure());
+      const slow = await start(process.execPath, [PROCESS, broker.public, JSON.stringify(kinds(token))], {
+        ready: (output) => output.includes("connected"),
+      });
+      await until("all slow clients are in", async () => (await descriptors()) >= SLOW_HEADS + SLOW_BODIES);
+      beside.push(await measure());
+      await slow.stop("SIGKILL");
+      await until("they are gone", async () => (await descriptors()) <= open + 32);
+    }
+  } finally {
+    caller.close();
+    await brokers.stop();
+    await upstream.stop();
+  }
+  return judge({ alone, beside, failures });
+}
+
+function kinds(token) {
+  const path = "/v1/rooms/course-101/join HTTP/1.1\r\nhost: broker\r\n";
+  const bearer = `authorization: Bearer ${token}\r\ncontent-type: application/json\r\n`;
+  return [
+    { count: SLOW_HEADS, head: `POST ${path}x-slow: `, drop: "x" },
+    { count: SLOW_BODIES / 2, head: `POST ${path}${bearer}content-length: 1000\r\n\r\n{`, drop: " " },
+    { count: SLOW_BODIES / 2, head: `POST ${path}${bearer}transfer-encoding: chunked\r\n\r\n`, drop: "1\r\n \r\n" },
+  ];
+}
+
+function judge({ alone, beside, failures }) {
+  const median = (rounds, name) => percentile(rounds.map((round) => round[name]), 0.5);
+  const [before, meanwhile] = [alone, beside].map((rounds) => ({ p50: median(rounds, "p50"), p99: median(rounds, "p99") }));
+  const ratio = meanwhile.p99 / before.p99;
+  console.log(`\n${JOINS_PER_SECOND} joins a second alone, and beside ${SLOW_HEADS} slow heads and ${SLOW_BODIES} slow bodies, ${alone.length} rounds of each:\n`);
+  console.log("            p50 ms  p99 ms  p99 of each round");
+  for (const [name, rounds, { p50, p99 }] of [["alone", alone, before], ["beside them", beside, meanwhile]]) {
+    console.log(`${name.padEnd(11)} ${String(p50).padStart(6)}  ${String(p99).padStart(6)}  ${rounds.map((round) => round.p99).join(" ")}`);
+  }
+  console.log(`\np99 beside them is ${ratio.toFixed(2)} of p99 alone; promised is ${PROMISED}`);
+  const broken = failures.slice(0, 3).map((failure) => `beside slow clients: ${JSON.stringify(failure)}`);
+  if (ratio > RATIO_MAX && meanwhile.p99 > P99_MAX_MS) broken.push(`slow clients: p99 was ${meanwhile.p99} ms, and ${before.p99} ms without them`);
+  return broken;
+}
