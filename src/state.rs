@@ -9,6 +9,7 @@ mod held;
 mod lease;
 mod notice;
 mod record;
+mod redis_servers;
 mod redis_url;
 mod shared;
 
@@ -23,8 +24,11 @@ pub use held::HeldLease;
 pub use lease::{Claim, Lease};
 pub use notice::{Heard, Notice, Notices, Topic};
 pub use record::{RecordFault, Records, Space};
+pub use redis_servers::{
+    RedisAddress, RedisAddressFault, RedisServers, RedisServersFault, Sentinels,
+};
 pub use redis_url::{RedisUrl, RedisUrlFault};
-pub use shared::{Parameters as RedisParameters, Shared, Take, Taken};
+pub use shared::{Parameters as RedisParameters, Shared, Take, Taken, Takes};
 
 use crate::clock::Clock;
 use crate::metrics::Metrics;

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::state::{Parameters, RedisParameters, RedisUrl, RedisUrlFault};
+use crate::state::{
+    Parameters, RedisAddress, RedisParameters, RedisServers, RedisUrl, RedisUrlFault, Sentinels,
+};
 
 use super::reader::Table;
 
@@ -35,35 +37,116 @@ fn read_redis(mut table: Table, file: Option<PathBuf>) -> Option<Parameters> {
         Duration::from_millis(10)..=Duration::from_secs(30),
     );
     let prefix = read_prefix(&mut table);
-    let roots = match table.optional_text("ca_file") {
-        Some(path) => Some(table.read_file("ca_file", Path::new(&path))?),
-        None => None,
-    };
-    let given = table.optional_secret("url");
-    let url = match given.map(|url| RedisUrl::parse(&url, roots.as_deref())) {
-        None => None,
-        Some(Ok(url)) => Some(url),
-        Some(Err(fault)) => {
-            let key = match fault {
-                RedisUrlFault::Form => "url",
-                RedisUrlFault::Certificate => "ca_file",
-            };
-            table.fault(key, fault);
-            table.finish();
-            return None;
-        }
-    };
+    let servers = read_servers(&mut table);
     table.finish();
     let (prefix, timeout, connect_timeout) = (prefix?, timeout?, connect_timeout?);
-    Some(match url {
+    Some(match servers? {
         None => Parameters::Embedded { file },
-        Some(url) => Parameters::Shared(Box::new(RedisParameters {
-            url,
+        Some(servers) => Parameters::Shared(Box::new(RedisParameters {
+            servers,
             prefix,
             timeout,
             connect_timeout,
         })),
     })
+}
+
+/// Which servers; `Some(None)` if none is named, `None` if what is named cannot be used.
+fn read_servers(table: &mut Table) -> Option<Option<RedisServers>> {
+    let url = read_url(table);
+    let is_cluster = table.boolean("cluster", false);
+    let nodes: Vec<RedisAddress> = table.parsed_list("cluster_nodes");
+    let sentinels = read_sentinels(table);
+    if !nodes.is_empty() && !is_cluster {
+        table.fault("cluster_nodes", "are for a cluster: set cluster = true");
+    }
+    if is_cluster && has_any(table, "sentinels") {
+        table.fault("sentinels", "are not for a cluster, which has none");
+    }
+    let (url, sentinels) = (url?, sentinels?);
+    let Some(url) = url else {
+        if is_cluster || sentinels.is_some() {
+            table.fault("url", "is required: it says how the servers are spoken to");
+            return None;
+        }
+        return Some(None);
+    };
+    if is_cluster && url.database() != 0 {
+        table.fault("url", "names a database: a cluster has but number 0");
+        return None;
+    }
+    let servers = match sentinels {
+        None if is_cluster => RedisServers::cluster(&url, &nodes),
+        None => Ok(RedisServers::one(&url)),
+        Some(sentinels) => RedisServers::sentinels(&url, sentinels),
+    };
+    match servers {
+        Ok(servers) => Some(Some(servers)),
+        Err(fault) => {
+            table.fault("url", fault);
+            None
+        }
+    }
+}
+
+fn read_url(table: &mut Table) -> Option<Option<RedisUrl>> {
+    let roots = match table.optional_text("ca_file") {
+        Some(path) => Some(table.read_file("ca_file", Path::new(&path))?),
+        None => None,
+    };
+    let Some(url) = table.optional_secret("url") else {
+        return Some(None);
+    };
+    match RedisUrl::parse(&url, roots.as_deref()) {
+        Ok(url) => Some(Some(url)),
+        Err(fault) => {
+            let key = match fault {
+                RedisUrlFault::Form => "url",
+                RedisUrlFault::Certificate => "ca_file",
+            };
+            table.fault(key, fault);
+            None
+        }
+    }
+}
+
+fn read_sentinels(table: &mut Table) -> Option<Option<Sentinels>> {
+    let addresses: Vec<RedisAddress> = table.parsed_list("sentinels");
+    let is_named = has_any(table, "sentinels");
+    let master = table.optional_text("sentinel_master");
+    let username = table.optional_text("sentinel_username");
+    let password = table.optional_secret("sentinel_password");
+    if is_named {
+        if master.is_none() {
+            table.fault("sentinel_master", "is required beside sentinels");
+        }
+        return match master {
+            Some(master) if !addresses.is_empty() => Some(Some(Sentinels {
+                addresses,
+                master,
+                username,
+                password,
+            })),
+            Some(_) | None => None,
+        };
+    }
+    let alone = [
+        ("sentinel_master", master.is_some()),
+        ("sentinel_username", username.is_some()),
+        ("sentinel_password", password.is_some()),
+    ];
+    let mut is_good = true;
+    for (key, _) in alone.into_iter().filter(|(_, is_there)| *is_there) {
+        table.fault(key, "says nothing without sentinels");
+        is_good = false;
+    }
+    is_good.then_some(None)
+}
+
+/// Whether a list has something in it, good or bad.
+fn has_any(table: &mut Table, key: &str) -> bool {
+    let given = table.raw(key);
+    given.is_some_and(|given| given.as_array().is_none_or(|list| !list.is_empty()))
 }
 
 fn read_prefix(table: &mut Table) -> Option<String> {

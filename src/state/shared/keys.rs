@@ -2,6 +2,8 @@
 //! braces alone decides the slot.
 
 use aws_lc_rs::digest::{Context, SHA256};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::Space;
 
@@ -67,7 +69,6 @@ pub(super) fn hashed(parts: &[&str]) -> String {
         hash.update(part.as_bytes());
     }
     let hash = hash.finish();
-    let bits = hash.as_ref().iter().take(16);
-    bits.fold(0_u128, |all, byte| all << 8 | u128::from(*byte))
-        .to_string()
+    let (bits, _rest) = hash.as_ref().split_at(16);
+    URL_SAFE_NO_PAD.encode(bits)
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use room_broker::clock::{Clock, UnixTime};
 use room_broker::metrics::Metrics;
 use room_broker::rate_limit::Rate;
-use room_broker::state::{Claim, Heard, Notice, Notices, State, Take, Taken, Topic};
+use room_broker::state::{Claim, Heard, Notice, Notices, State, Take, Taken, Takes, Topic};
 
 use super::redis_server::{RedisServer, state_at, state_trusting, unready_state_at};
 use crate::state_contract::{self, House};
@@ -92,11 +92,12 @@ async fn replicas_take_from_one_bucket_and_are_told_what_is_left() {
     // One an hour or so, so that none comes back while the test runs.
     let slow = take(1, 4, 1);
     for (replica, left) in [(one, 3), (other, 2), (one, 1), (other, 0)] {
-        let taken = replica.take(&["ada"], &[slow]).await.unwrap();
+        let taken = replica.take(&["ada"], &Takes::new(&[slow])).await.unwrap();
         assert_eq!(taken, Taken::Admitted { remaining: left });
     }
     for replica in [one, other] {
-        let Taken::Refused { at: 0, retry_after } = replica.take(&["ada"], &[slow]).await.unwrap()
+        let Taken::Refused { at: 0, retry_after } =
+            replica.take(&["ada"], &Takes::new(&[slow])).await.unwrap()
         else {
             panic!("more than there were")
         };
@@ -105,7 +106,7 @@ async fn replicas_take_from_one_bucket_and_are_told_what_is_left() {
             "{retry_after:?}"
         );
     }
-    let of_another = other.take(&["eve"], &[slow]).await.unwrap();
+    let of_another = other.take(&["eve"], &Takes::new(&[slow])).await.unwrap();
     assert_eq!(of_another, Taken::Admitted { remaining: 3 });
 }
 
@@ -120,10 +121,16 @@ async fn several_buckets_are_taken_from_together_or_not_at_all() {
     };
     let requests = take(1, 2, 1);
     for left in [1, 0] {
-        let taken = shared.take(&["a"], &[failures, requests]).await.unwrap();
+        let taken = shared
+            .take(&["a"], &Takes::new(&[failures, requests]))
+            .await
+            .unwrap();
         assert_eq!(taken, Taken::Admitted { remaining: left });
     }
-    let refused = shared.take(&["a"], &[failures, requests]).await.unwrap();
+    let refused = shared
+        .take(&["a"], &Takes::new(&[failures, requests]))
+        .await
+        .unwrap();
     assert!(
         matches!(refused, Taken::Refused { at: 1, .. }),
         "{refused:?}"
@@ -131,14 +138,17 @@ async fn several_buckets_are_taken_from_together_or_not_at_all() {
     shared
         .take(
             &["a"],
-            &[Take {
+            &Takes::new(&[Take {
                 cost: 1,
                 ..failures
-            }],
+            }]),
         )
         .await
         .unwrap();
-    let barred = shared.take(&["a"], &[failures, requests]).await.unwrap();
+    let barred = shared
+        .take(&["a"], &Takes::new(&[failures, requests]))
+        .await
+        .unwrap();
     assert!(matches!(barred, Taken::Refused { at: 0, .. }), "{barred:?}");
 }
 
@@ -149,7 +159,7 @@ async fn a_bucket_is_gone_once_it_is_as_good_as_new() {
     state
         .shared()
         .unwrap()
-        .take(&["ada"], &[take(60_000, 1, 1)])
+        .take(&["ada"], &Takes::new(&[take(60_000, 1, 1)]))
         .await
         .unwrap();
     until("the bucket is gone", async || {

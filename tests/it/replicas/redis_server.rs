@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use room_broker::clock::Clock;
 use room_broker::metrics::Metrics;
-use room_broker::state::{Parameters, RedisParameters, RedisUrl, State};
+use room_broker::state::{Parameters, RedisParameters, RedisServers, RedisUrl, State};
 use secrecy::SecretString;
 
 use crate::support::until;
@@ -158,7 +158,7 @@ pub fn state_trusting(url: &str, roots: Option<&str>) -> State {
 
 fn open(url: &str, roots: Option<&str>, metrics: &Metrics) -> State {
     let parameters = Parameters::Shared(Box::new(RedisParameters {
-        url: RedisUrl::parse(&SecretString::from(url), roots).unwrap(),
+        servers: RedisServers::one(&RedisUrl::parse(&SecretString::from(url), roots).unwrap()),
         prefix: "test".to_owned(),
         timeout: Duration::from_secs(5),
         connect_timeout: Duration::from_secs(5),
