@@ -9,6 +9,9 @@
 /// `cfg(test)` tells the lints that the helpers are test code too.
 #[cfg(test)]
 mod replicas {
+    /// A cluster, and one of its primaries that fails.
+    mod cluster;
+
     /// The state over Redis does what every form does.
     mod contract;
 
@@ -38,6 +41,9 @@ mod replicas {
 
     /// A Redis server of a test's own.
     pub mod redis_server;
+
+    /// A master that fails, and the sentinel that names another.
+    mod sentinels;
 }
 
 #[cfg(test)]

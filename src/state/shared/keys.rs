@@ -7,6 +7,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::Space;
 
+/// Notices are numbered in the slot of the records that must not be lost unnoticed: a failover of a
+/// cluster that lost some of them lost as many numbers.
+const NUMBERED_BESIDE: &str = "denials";
+
 #[derive(Debug)]
 pub(super) struct Keys {
     prefix: String,
@@ -49,11 +53,11 @@ impl Keys {
     }
 
     pub(super) fn sequence(&self) -> String {
-        format!("{{{}:notices}}:sequence", self.prefix)
+        format!("{{{}:{NUMBERED_BESIDE}}}-sequence", self.prefix)
     }
 
     pub(super) fn generation(&self) -> String {
-        format!("{{{}:notices}}:generation", self.prefix)
+        format!("{{{}:{NUMBERED_BESIDE}}}-generation", self.prefix)
     }
 
     pub(super) fn channel(&self) -> String {
