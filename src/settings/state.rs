@@ -59,9 +59,11 @@ fn read_servers(table: &mut Table) -> Option<Option<RedisServers>> {
     let sentinels = read_sentinels(table);
     if !nodes.is_empty() && !is_cluster {
         table.fault("cluster_nodes", "are for a cluster: set cluster = true");
+        return None;
     }
     if is_cluster && has_any(table, "sentinels") {
         table.fault("sentinels", "are not for a cluster, which has none");
+        return None;
     }
     let (url, sentinels) = (url?, sentinels?);
     let Some(url) = url else {
@@ -223,6 +225,68 @@ mod tests {
                     "state.redis.url: must be a URL such as redis://host:6379/0, or rediss:// for TLS"
                 ]
             );
+        }
+    }
+
+    #[test]
+    fn a_cluster_and_sentinels_are_named_beside_the_url() {
+        let (parameters, faults) = read_json(&json!({ "redis": {
+            "url": "rediss://:canary@redis-1/", "cluster": true,
+            "cluster_nodes": ["redis-2:6379", "[::1]:7000"]
+        }}));
+        assert_eq!(faults, Vec::<String>::new());
+        let shown = format!("{:?}", parameters.unwrap());
+        assert!(
+            shown.contains(r#"["redis-1:6379", "redis-2:6379", "::1:7000"]"#),
+            "{shown}"
+        );
+        assert!(!shown.contains("canary"));
+        let (parameters, faults) = read_json(&json!({ "redis": {
+            "url": "redis://:canary@any/2", "sentinels": ["s-1:26379", "s-2:26379"],
+            "sentinel_master": "rooms", "sentinel_username": "broker", "sentinel_password": "canary"
+        }}));
+        assert_eq!(faults, Vec::<String>::new());
+        let shown = format!("{:?}", parameters.unwrap());
+        assert!(shown.contains("s-2") && shown.contains("rooms"), "{shown}");
+        assert!(!shown.contains("canary"));
+    }
+
+    #[test]
+    fn servers_that_do_not_go_together_are_faults_all_at_once() {
+        let url = "redis://localhost/";
+        for (redis, expected) in [
+            (
+                json!({ "url": url, "cluster_nodes": ["x", "a:1"], "sentinels": ["b:0"] }),
+                &[
+                    "state.redis.cluster_nodes[0]: must be a host and a port such as redis-1:6379",
+                    "state.redis.sentinels[0]: must be a host and a port such as redis-1:6379",
+                    "state.redis.sentinel_master: is required beside sentinels",
+                    "state.redis.cluster_nodes: are for a cluster: set cluster = true",
+                ][..],
+            ),
+            (
+                json!({ "url": url, "cluster": true, "sentinels": ["b:1"], "sentinel_master": "m" }),
+                &["state.redis.sentinels: are not for a cluster, which has none"],
+            ),
+            (
+                json!({ "url": url, "sentinel_master": "m", "sentinel_password": "canary" }),
+                &[
+                    "state.redis.sentinel_master: says nothing without sentinels",
+                    "state.redis.sentinel_password: says nothing without sentinels",
+                ],
+            ),
+            (
+                json!({ "cluster": true }),
+                &["state.redis.url: is required: it says how the servers are spoken to"],
+            ),
+            (
+                json!({ "url": "redis://localhost/3", "cluster": true }),
+                &["state.redis.url: names a database: a cluster has but number 0"],
+            ),
+        ] {
+            let (parameters, faults) = read_json(&json!({ "redis": redis }));
+            assert_eq!(faults, expected);
+            assert!(parameters.is_none(), "{expected:?}");
         }
     }
 

@@ -1,5 +1,5 @@
 //! Replicas that share a real Redis. `tests/run` runs this; it needs a `redis-server`, on the path
-//! or where `ROOM_BROKER_TEST_REDIS` says.
+//! or where `ROOM_BROKER_TEST_REDIS` says, which may name a `valkey-server` too.
 #![expect(
     unreachable_pub,
     dead_code,
@@ -9,6 +9,9 @@
 /// `cfg(test)` tells the lints that the helpers are test code too.
 #[cfg(test)]
 mod replicas {
+    /// A Redis that is not what it should be.
+    mod bad_input;
+
     /// A cluster, and one of its primaries that fails.
     mod cluster;
 

@@ -1,16 +1,13 @@
 //! The state over a cluster of three primaries, one of which has a replica that takes over.
 
-use std::num::NonZeroU32;
-use std::time::Duration;
-
-use futures_util::future::join_all;
+use reqwest::Method;
 use room_broker::metrics::Metrics;
-use room_broker::rate_limit::Rate;
-use room_broker::state::{RedisServers, RedisUrl, State, Take, Taken, Takes};
+use room_broker::simulator::identity_provider::User;
+use room_broker::state::{RedisServers, RedisUrl, State};
 use secrecy::SecretString;
 use serde_json::Value;
 
-use super::contract::TwoReplicas;
+use super::contract::{TwoReplicas, each_is_told_of_their_own_bucket};
 use super::denials::BAN;
 use super::faults::{is_well, well_on};
 use super::redis_server::{RedisServer, state_on};
@@ -152,30 +149,7 @@ async fn the_state_over_a_cluster_does_what_every_form_does() {
 async fn many_who_ask_a_cluster_at_once_are_each_told_of_their_own_bucket() {
     let cluster = Cluster::with_a_replica_of("any").await;
     let state = cluster.state().await;
-    let shared = state.shared().unwrap();
-    let rate = |number: u32| NonZeroU32::new(number).unwrap();
-    let slow = Takes::new(&[Take {
-        limit: "test",
-        rate: Rate {
-            per_minute: rate(1),
-            burst: rate(3),
-        },
-        cost: 1,
-    }]);
-    let people: Vec<String> = (0..20).map(|number| format!("person {number}")).collect();
-    let asked = people.iter().flat_map(|person| [person; 5]).map(|person| {
-        let (subject, slow) = ([person.as_str()], &slow);
-        async move { shared.take(&subject, slow).await.unwrap() }
-    });
-    for of_one in join_all(asked).await.chunks(5) {
-        let left = of_one.iter().map(|taken| match taken {
-            Taken::Admitted { remaining } => Some(*remaining),
-            Taken::Refused { at: 0, retry_after } if *retry_after > Duration::ZERO => None,
-            Taken::Refused { .. } => panic!("{taken:?}"),
-        });
-        let left: Vec<Option<u32>> = left.collect();
-        assert_eq!(left, [Some(2), Some(1), Some(0), None, None]);
-    }
+    each_is_told_of_their_own_bucket(&state).await;
 }
 
 #[tokio::test]
@@ -186,7 +160,7 @@ async fn a_primary_of_the_cluster_fails_and_its_replica_takes_over() {
     let doomed = cluster.doomed;
     cluster.primaries[doomed].kill();
     // Known rooms are joined meanwhile, and who was barred stays so.
-    let ben = fleet.token(room_broker::simulator::identity_provider::User::Ben);
+    let ben = fleet.token(User::Ben);
     for at in 0..2 {
         assert_eq!(fleet.join(at, &ben, "course-102").await.status, 200);
         assert_eq!(fleet.ada_joins(at, "course-101").await, 403);
@@ -196,11 +170,7 @@ async fn a_primary_of_the_cluster_fails_and_its_replica_takes_over() {
     })
     .await;
     until("it is used", async || {
-        fleet
-            .call(0, reqwest::Method::GET, BAN, &Value::Null)
-            .await
-            .status
-            == 200
+        fleet.call(0, Method::GET, BAN, &Value::Null).await.status == 200
     })
     .await;
     is_well(&fleet).await;

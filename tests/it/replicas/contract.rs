@@ -3,8 +3,10 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
+use futures_util::future::join_all;
 use room_broker::clock::{Clock, UnixTime};
-use room_broker::metrics::Metrics;
+use room_broker::metrics::{Metrics, StateCall};
 use room_broker::rate_limit::Rate;
 use room_broker::state::{Claim, Heard, Notice, Notices, State, Take, Taken, Takes, Topic};
 
@@ -162,6 +164,79 @@ async fn several_buckets_are_taken_from_together_or_not_at_all() {
         .await
         .unwrap();
     assert!(matches!(barred, Taken::Refused { at: 0, .. }), "{barred:?}");
+}
+
+/// Twenty people ask five times each, at once, of buckets of three.
+pub(super) async fn each_is_told_of_their_own_bucket(state: &State) {
+    let shared = state.shared().unwrap();
+    let slow = Takes::new(&[take(1, 3, 1)]);
+    let people: Vec<String> = (0..20).map(|number| format!("person {number}")).collect();
+    let asked = people.iter().flat_map(|person| [person; 5]).map(|person| {
+        let (subject, slow) = ([person.as_str()], &slow);
+        async move { shared.take(&subject, slow).await.unwrap() }
+    });
+    for of_one in join_all(asked).await.chunks(5) {
+        let left = of_one.iter().map(|taken| match taken {
+            Taken::Admitted { remaining } => Some(*remaining),
+            Taken::Refused { at: 0, retry_after } if *retry_after > Duration::from_secs(55) => None,
+            Taken::Refused { .. } => panic!("{taken:?}"),
+        });
+        let left: Vec<Option<u32>> = left.collect();
+        assert_eq!(left, [Some(2), Some(1), Some(0), None, None]);
+    }
+}
+
+#[tokio::test]
+async fn what_many_ask_at_once_goes_in_few_calls() {
+    let redis = RedisServer::start().await;
+    let metrics = Metrics::default();
+    let state = unready_state_at(&redis.url(), &metrics);
+    until("the state is up", async || state.is_up()).await;
+    each_is_told_of_their_own_bucket(&state).await;
+    let call = StateCall {
+        operation: "take",
+        outcome: "ok",
+    };
+    let calls = metrics.state_calls.get_or_create(&call).get();
+    assert_eq!(calls, 2, "a hundred are carried by 64");
+}
+
+#[tokio::test]
+async fn who_goes_away_while_asking_keeps_nobody_waiting() {
+    let redis = RedisServer::start().await;
+    let state = state_at(&redis.url()).await;
+    let shared = state.shared().unwrap();
+    let slow = Takes::new(&[take(1, 3, 1)]);
+    // It has asked, and is gone before the answer.
+    assert_eq!(shared.take(&["ada"], &slow).now_or_never(), None);
+    let taken = shared.take(&["ada"], &slow).await;
+    assert_eq!(taken, Ok(Taken::Admitted { remaining: 1 }));
+}
+
+#[tokio::test]
+async fn what_another_program_left_under_a_buckets_name_is_no_bucket() {
+    let redis = RedisServer::start().await;
+    let state = state_at(&redis.url()).await;
+    let shared = state.shared().unwrap();
+    let slow = Takes::new(&[take(1, 3, 1)]);
+    let full = Ok(Taken::Admitted { remaining: 2 });
+    assert_eq!(shared.take(&["ada"], &slow).await, full);
+    let keys: Vec<String> = redis.command(&["KEYS", "*limit*"]).await;
+    for rubbish in [
+        &["SET", &keys[0], "rubbish"][..],
+        &["SET", &keys[0], "-1e300"],
+    ] {
+        redis.command::<()>(rubbish).await;
+        assert_eq!(shared.take(&["ada"], &slow).await, full);
+    }
+    redis.command::<()>(&["DEL", &keys[0]]).await;
+    redis.command::<u64>(&["RPUSH", &keys[0], "a list"]).await;
+    assert_eq!(shared.take(&["ada"], &slow).await, full);
+    redis.command::<()>(&["SET", &keys[0], "9e300"]).await;
+    let emptied = shared.take(&["ada"], &slow).await.unwrap();
+    assert!(
+        matches!(emptied, Taken::Refused { at: 0, retry_after } if retry_after <= Duration::from_secs(60))
+    );
 }
 
 #[tokio::test]

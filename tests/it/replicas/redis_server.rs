@@ -98,9 +98,9 @@ impl RedisServer {
         self.signal("-CONT");
     }
 
-    /// One line of what it says of itself.
+    /// One line of what it says of itself; `None` without it, and while it answers nobody.
     pub async fn info(&self, section: &str, line: &str) -> Option<String> {
-        let text: String = self.command(&["INFO", section]).await;
+        let text: String = self.try_command(&["INFO", section]).await.ok()?;
         let value = text.lines().find_map(|known| known.strip_prefix(line));
         Some(value?.strip_prefix(':')?.to_owned())
     }
@@ -113,17 +113,17 @@ impl RedisServer {
 
     /// Has it do something, as an operator would.
     pub async fn command<T: redis::FromRedisValue>(&self, words: &[&str]) -> T {
-        let mut connection = self
-            .client()
-            .get_multiplexed_async_connection()
-            .await
-            .unwrap();
+        self.try_command(words).await.unwrap()
+    }
+
+    async fn try_command<T: redis::FromRedisValue>(&self, words: &[&str]) -> redis::RedisResult<T> {
+        let mut connection = self.client().get_multiplexed_async_connection().await?;
         let (name, arguments) = words.split_first().unwrap();
         let mut command = redis::cmd(name);
         for argument in arguments {
             command.arg(argument);
         }
-        command.query_async(&mut connection).await.unwrap()
+        command.query_async(&mut connection).await
     }
 
     pub fn client(&self) -> redis::Client {
