@@ -3,7 +3,10 @@
 //! A replica is pinned to one core; the load, Redis and what else is beside it to the other. What is
 //! compared runs in turn, round by round, and the medians are printed. Only where one replica is
 //! compared with three, everything (the load and Redis too) first shares one core, then two: a
-//! machine with two cores has none left that the load could have to itself.
+//! machine with two cores has none left that the load could have to itself. The CPU of the load and
+//! of Redis counts in that figure as the replicas' own does, and so it is printed. One replica with 32
+//! connections asks Redis for more joins at once than three with a third of them each, which makes
+//! three dearer than one; twice as much is out of reach there by that alone.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -20,7 +23,7 @@ mod load_support;
 use std::time::{Duration, Instant};
 
 use load_support::broker::{self, Beside};
-use load_support::client::{self, Connection};
+use load_support::client::{self, Connection, Requests};
 use load_support::redis::{self, Redis};
 use load_support::server::{
     BOTH_CORES, LOAD_CORE, Measured, SERVER_CORE, Server, confine_this, median, percentile,
@@ -65,7 +68,13 @@ fn measure() {
         until_shared(&beside, &redis, &replicas).await;
         throughput(&beside, &redis, &alone, &replicas[0]).await;
         added_time(&beside, &redis, &alone, &replicas[0]).await;
-        more_replicas(&beside, &redis, &replicas).await;
+        let name = "joins, limits shared by Redis";
+        more_replicas(name, &beside, &redis, &replicas).await;
+        drop(replicas);
+        let path = beside.configuration_path();
+        let mut alones = vec![alone];
+        alones.extend((1..REPLICAS).map(|_| start(path)));
+        more_replicas("joins, limits of one process", &beside, &redis, &alones).await;
     });
 }
 
@@ -168,32 +177,59 @@ async fn timed(connection: &mut Connection, request: &[u8]) -> f64 {
 }
 
 /// One replica with all that is around it on one core, and three on two.
-async fn more_replicas(beside: &Beside, redis: &Redis, replicas: &[Server]) {
+async fn more_replicas(name: &str, beside: &Beside, redis: &Redis, replicas: &[Server]) {
     let (mut ones, mut threes) = (Vec::new(), Vec::new());
+    let joins = broker::crowd(beside, PEOPLE);
+    // Until their bearers are remembered.
+    on_cores(BOTH_CORES, &joins, redis, replicas).await;
     for _round in 0..ROUNDS {
-        ones.push(on_cores(SERVER_CORE, beside, redis, &replicas[..1]).await);
-        threes.push(on_cores(BOTH_CORES, beside, redis, replicas).await);
+        ones.push(on_cores(SERVER_CORE, &joins, redis, &replicas[..1]).await);
+        threes.push(on_cores(BOTH_CORES, &joins, redis, replicas).await);
     }
     confine_this(LOAD_CORE);
+    redis.process.confine(LOAD_CORE);
+    for replica in replicas {
+        replica.process.confine(SERVER_CORE);
+    }
     println!(
-        "\n{:<44} {:>10} {:>12} {:>9}",
-        "joins; load and Redis share the cores", "requests/s", "CPU us/req", "of one"
+        "\n{name:<44} {:>10} {:>12} {:>9}",
+        "requests/s", "CPU us/req", "of one"
     );
+    let (ones, around_one): (Vec<_>, Vec<_>) = ones.into_iter().unzip();
+    let (threes, around_three): (Vec<_>, Vec<_>) = threes.into_iter().unzip();
+    let around = |cpu: &[f64]| {
+        println!(
+            "{:<44} {:>10} {:>12.1}",
+            "  load and Redis",
+            "",
+            median(cpu)
+        );
+    };
     print_row("one replica, one core for everything", &ones, &ones);
+    around(&around_one);
     let name = format!("{REPLICAS} replicas, two cores for everything");
     print_row(&name, &threes, &ones);
+    around(&around_three);
 }
 
-async fn on_cores(cores: &str, beside: &Beside, redis: &Redis, replicas: &[Server]) -> Measured {
+/// What the replicas do, and the CPU microseconds of what is around them for a join.
+async fn on_cores(
+    cores: &str,
+    joins: &Requests,
+    redis: &Redis,
+    replicas: &[Server],
+) -> (Measured, f64) {
     confine_this(cores);
     redis.process.confine(cores);
     for replica in replicas {
         replica.process.confine(cores);
     }
-    let cpu = || replicas.iter().map(|replica| replica.process.cpu());
-    let before: Duration = cpu().sum();
     let addresses: Vec<&str> = replicas.iter().map(|one| one.address.as_str()).collect();
-    let joins = broker::crowd(beside, PEOPLE);
-    let ran = client::spread(&addresses, &joins, CONNECTIONS, ROUND).await;
-    Measured::of(&ran, cpu().sum::<Duration>().saturating_sub(before))
+    let cpu = || replicas.iter().map(|replica| replica.process.cpu()).sum();
+    let cpu_around = || redis.process.cpu() + cpu_of_this();
+    let (before, before_around): (Duration, Duration) = (cpu(), cpu_around());
+    let ran = client::spread(&addresses, joins, CONNECTIONS, ROUND).await;
+    let around = cpu_around().saturating_sub(before_around);
+    let measured = Measured::of(&ran, cpu().saturating_sub(before));
+    (measured, around.as_secs_f64() * 1e6 / ran.answered as f64)
 }

@@ -17,7 +17,7 @@ async fn a_denial_of_another_version_is_kept_and_not_followed_and_no_other_is_lo
     let records = [
         (
             "newer",
-            json!({ "v": 99, "data": { "whom": "all of them" } }).to_string(),
+            json!({ "version": 99, "record": { "whom": "all of them" } }).to_string(),
         ),
         ("odd", "no JSON".to_owned()),
     ];
