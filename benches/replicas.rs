@@ -26,8 +26,8 @@ use load_support::broker::{self, Beside};
 use load_support::client::{self, Connection, Requests};
 use load_support::redis::{self, Redis};
 use load_support::server::{
-    BOTH_CORES, LOAD_CORE, Measured, SERVER_CORE, Server, confine_this, median, percentile,
-    print_row,
+    BOTH_CORES, LOAD_CORE, Measured, SERVER_CORE, Server, confine_this, cpu_of_this, median,
+    percentile, print_row,
 };
 
 const ROUNDS: usize = 5;

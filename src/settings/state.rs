@@ -40,7 +40,7 @@ fn read_redis(mut table: Table, file: Option<PathBuf>) -> Option<Parameters> {
     let servers = read_servers(&mut table);
     table.finish();
     let (prefix, timeout, connect_timeout) = (prefix?, timeout?, connect_timeout?);
-    Some(match servers? {
+    Some(match servers.ok()? {
         None => Parameters::Embedded { file },
         Some(servers) => Parameters::Shared(Box::new(RedisParameters {
             servers,
@@ -51,31 +51,34 @@ fn read_redis(mut table: Table, file: Option<PathBuf>) -> Option<Parameters> {
     })
 }
 
-/// Which servers; `Some(None)` if none is named, `None` if what is named cannot be used.
-fn read_servers(table: &mut Table) -> Option<Option<RedisServers>> {
+/// What was read cannot be used, and why has been noted.
+struct Noted;
+
+/// Which servers, if any are named.
+fn read_servers(table: &mut Table) -> Result<Option<RedisServers>, Noted> {
     let url = read_url(table);
     let is_cluster = table.boolean("cluster", false);
     let nodes: Vec<RedisAddress> = table.parsed_list("cluster_nodes");
     let sentinels = read_sentinels(table);
     if !nodes.is_empty() && !is_cluster {
         table.fault("cluster_nodes", "are for a cluster: set cluster = true");
-        return None;
+        return Err(Noted);
     }
     if is_cluster && has_any(table, "sentinels") {
         table.fault("sentinels", "are not for a cluster, which has none");
-        return None;
+        return Err(Noted);
     }
     let (url, sentinels) = (url?, sentinels?);
     let Some(url) = url else {
         if is_cluster || sentinels.is_some() {
             table.fault("url", "is required: it says how the servers are spoken to");
-            return None;
+            return Err(Noted);
         }
-        return Some(None);
+        return Ok(None);
     };
     if is_cluster && url.database() != 0 {
         table.fault("url", "names a database: a cluster has but number 0");
-        return None;
+        return Err(Noted);
     }
     let servers = match sentinels {
         None if is_cluster => RedisServers::cluster(&url, &nodes),
@@ -83,36 +86,36 @@ fn read_servers(table: &mut Table) -> Option<Option<RedisServers>> {
         Some(sentinels) => RedisServers::sentinels(&url, sentinels),
     };
     match servers {
-        Ok(servers) => Some(Some(servers)),
+        Ok(servers) => Ok(Some(servers)),
         Err(fault) => {
             table.fault("url", fault);
-            None
+            Err(Noted)
         }
     }
 }
 
-fn read_url(table: &mut Table) -> Option<Option<RedisUrl>> {
+fn read_url(table: &mut Table) -> Result<Option<RedisUrl>, Noted> {
     let roots = match table.optional_text("ca_file") {
-        Some(path) => Some(table.read_file("ca_file", Path::new(&path))?),
+        Some(path) => Some(table.read_file("ca_file", Path::new(&path)).ok_or(Noted)?),
         None => None,
     };
     let Some(url) = table.optional_secret("url") else {
-        return Some(None);
+        return Ok(None);
     };
     match RedisUrl::parse(&url, roots.as_deref()) {
-        Ok(url) => Some(Some(url)),
+        Ok(url) => Ok(Some(url)),
         Err(fault) => {
             let key = match fault {
                 RedisUrlFault::Form => "url",
                 RedisUrlFault::Certificate => "ca_file",
             };
             table.fault(key, fault);
-            None
+            Err(Noted)
         }
     }
 }
 
-fn read_sentinels(table: &mut Table) -> Option<Option<Sentinels>> {
+fn read_sentinels(table: &mut Table) -> Result<Option<Sentinels>, Noted> {
     let addresses: Vec<RedisAddress> = table.parsed_list("sentinels");
     let is_named = has_any(table, "sentinels");
     let master = table.optional_text("sentinel_master");
@@ -123,13 +126,13 @@ fn read_sentinels(table: &mut Table) -> Option<Option<Sentinels>> {
             table.fault("sentinel_master", "is required beside sentinels");
         }
         return match master {
-            Some(master) if !addresses.is_empty() => Some(Some(Sentinels {
+            Some(master) if !addresses.is_empty() => Ok(Some(Sentinels {
                 addresses,
                 master,
                 username,
                 password,
             })),
-            Some(_) | None => None,
+            Some(_) | None => Err(Noted),
         };
     }
     let alone = [
@@ -142,7 +145,7 @@ fn read_sentinels(table: &mut Table) -> Option<Option<Sentinels>> {
         table.fault(key, "says nothing without sentinels");
         is_good = false;
     }
-    is_good.then_some(None)
+    if is_good { Ok(None) } else { Err(Noted) }
 }
 
 /// Whether a list has something in it, good or bad.

@@ -186,19 +186,20 @@ impl RedisServers {
 /// An address that is spoken to as this one is.
 fn beside(known: &ConnectionAddr, at: &RedisAddress) -> ConnectionAddr {
     let RedisAddress { host, port } = at.clone();
-    match known {
-        ConnectionAddr::TcpTls {
-            insecure,
-            tls_params,
-            ..
-        } => ConnectionAddr::TcpTls {
+    if let ConnectionAddr::TcpTls {
+        insecure,
+        tls_params,
+        ..
+    } = known
+    {
+        return ConnectionAddr::TcpTls {
             host,
             port,
             insecure: *insecure,
             tls_params: tls_params.clone(),
-        },
-        _plain => ConnectionAddr::Tcp(host, port),
+        };
     }
+    ConnectionAddr::Tcp(host, port)
 }
 
 /// Host names at most.
