@@ -4,9 +4,10 @@
 //! compared runs in turn, round by round, and the medians are printed. Only where one replica is
 //! compared with three, everything (the load and Redis too) first shares one core, then two: a
 //! machine with two cores has none left that the load could have to itself. The CPU of the load and
-//! of Redis counts in that figure as the replicas' own does, and so it is printed. One replica with 32
-//! connections asks Redis for more joins at once than three with a third of them each, which makes
-//! three dearer than one; twice as much is out of reach there by that alone.
+//! of Redis counts in that figure as the replicas' own does, and so it is printed: on a machine where
+//! each had cores of their own, more would be left to the replicas. Each replica has as many
+//! connections in either case, since what one is asked at once decides how many joins it carries to
+//! Redis in one call.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -225,10 +226,11 @@ async fn on_cores(
         replica.process.confine(cores);
     }
     let addresses: Vec<&str> = replicas.iter().map(|one| one.address.as_str()).collect();
+    let connections = CONNECTIONS * replicas.len();
     let cpu = || replicas.iter().map(|replica| replica.process.cpu()).sum();
     let cpu_around = || redis.process.cpu() + cpu_of_this();
     let (before, before_around): (Duration, Duration) = (cpu(), cpu_around());
-    let ran = client::spread(&addresses, joins, CONNECTIONS, ROUND).await;
+    let ran = client::spread(&addresses, joins, connections, ROUND).await;
     let around = cpu_around().saturating_sub(before_around);
     let measured = Measured::of(&ran, cpu().saturating_sub(before));
     (measured, around.as_secs_f64() * 1e6 / ran.answered as f64)
