@@ -3,7 +3,11 @@
 //! A replica is pinned to one core; the load, Redis and what else is beside it to the other. What is
 //! compared runs in turn, round by round, and the medians are printed. Only where one replica is
 //! compared with three, everything (the load and Redis too) first shares one core, then two: a
-//! machine with two cores has none left that the load could have to itself.
+//! machine with two cores has none left that the load could have to itself. The CPU of the load and
+//! of Redis counts in that figure as the replicas' own does, and so it is printed: on a machine where
+//! each had cores of their own, more would be left to the replicas. Each replica has as many
+//! connections in either case, since what one is asked at once decides how many joins it carries to
+//! Redis in one call.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -20,10 +24,11 @@ mod load_support;
 use std::time::{Duration, Instant};
 
 use load_support::broker::{self, Beside};
-use load_support::client::{self, Connection};
+use load_support::client::{self, Connection, Requests};
 use load_support::redis::{self, Redis};
 use load_support::server::{
-    BOTH_CORES, LOAD_CORE, Measured, SERVER_CORE, Server, confine_this, percentile, print_row,
+    BOTH_CORES, LOAD_CORE, Measured, SERVER_CORE, Server, confine_this, cpu_of_this, median,
+    percentile, print_row,
 };
 
 const ROUNDS: usize = 5;
@@ -32,6 +37,8 @@ const CONNECTIONS: usize = 32;
 /// One after the other in each round, for their times.
 const CALLS: usize = 2_000;
 const REPLICAS: usize = 3;
+/// Who joins, in turn: each has a bucket of their own.
+const PEOPLE: usize = 1_000;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
@@ -62,7 +69,13 @@ fn measure() {
         until_shared(&beside, &redis, &replicas).await;
         throughput(&beside, &redis, &alone, &replicas[0]).await;
         added_time(&beside, &redis, &alone, &replicas[0]).await;
-        more_replicas(&beside, &redis, &replicas).await;
+        let name = "joins, limits shared by Redis";
+        more_replicas(name, &beside, &redis, &replicas).await;
+        drop(replicas);
+        let path = beside.configuration_path();
+        let mut alones = vec![alone];
+        alones.extend((1..REPLICAS).map(|_| start(path)));
+        more_replicas("joins, limits of one process", &beside, &redis, &alones).await;
     });
 }
 
@@ -71,12 +84,12 @@ async fn until_shared(beside: &Beside, redis: &Redis, replicas: &[Server]) {
     let join = broker::join(beside);
     for replica in replicas {
         let mut connection = Connection::open(&replica.address).await;
-        let mut before = redis.commands();
+        let mut before = redis.calls();
         loop {
             for _join in 0..100 {
                 connection.exchange(&join).await;
             }
-            let now = redis.commands();
+            let now = redis.calls();
             if now - before >= 100 {
                 break;
             }
@@ -87,20 +100,26 @@ async fn until_shared(beside: &Beside, redis: &Redis, replicas: &[Server]) {
 
 /// Many joins at once, with limits of one process and with those that replicas share.
 async fn throughput(beside: &Beside, redis: &Redis, alone: &Server, replica: &Server) {
-    let joins = broker::seen(beside);
+    let joins = broker::crowd(beside, PEOPLE);
     let (mut alones, mut shared) = (Vec::new(), Vec::new());
+    let (mut carried, mut redis_micros) = (Vec::new(), Vec::new());
     client::run(&alone.address, &joins, CONNECTIONS, ROUND / 4).await;
     client::run(&replica.address, &joins, CONNECTIONS, ROUND / 4).await;
     for _round in 0..ROUNDS {
         alones.push(alone.measured(&joins, CONNECTIONS, ROUND).await);
-        let before = redis.commands();
+        let before = redis.calls();
+        let redis_before = redis.process.cpu();
         let measured = replica.measured(&joins, CONNECTIONS, ROUND).await;
-        let asked = redis.commands() - before;
         let joined = measured.per_second * ROUND.as_secs_f64();
+        let redis_cpu = redis.process.cpu().saturating_sub(redis_before);
+        let asked = redis.calls() - before;
+        // One that lost Redis would be measured as if it were alone.
         assert!(
-            asked as f64 > joined * 0.99,
-            "{asked} commands, {joined} joins"
+            asked as f64 > joined / CONNECTIONS as f64,
+            "{asked} calls, {joined} joins"
         );
+        carried.push(joined / asked as f64);
+        redis_micros.push(redis_cpu.as_secs_f64() * 1e6 / joined);
         shared.push(measured);
     }
     println!(
@@ -109,6 +128,12 @@ async fn throughput(beside: &Beside, redis: &Redis, alone: &Server, replica: &Se
     );
     print_row("limits of one process", &alones, &alones);
     print_row("limits shared by Redis", &shared, &alones);
+    println!(
+        "{:<44} {:>10.1} {:>12.1}",
+        "joins a call of Redis; its CPU us a join",
+        median(&carried),
+        median(&redis_micros)
+    );
 }
 
 /// One join after the other.
@@ -153,32 +178,60 @@ async fn timed(connection: &mut Connection, request: &[u8]) -> f64 {
 }
 
 /// One replica with all that is around it on one core, and three on two.
-async fn more_replicas(beside: &Beside, redis: &Redis, replicas: &[Server]) {
+async fn more_replicas(name: &str, beside: &Beside, redis: &Redis, replicas: &[Server]) {
     let (mut ones, mut threes) = (Vec::new(), Vec::new());
+    let joins = broker::crowd(beside, PEOPLE);
+    // Until their bearers are remembered.
+    on_cores(BOTH_CORES, &joins, redis, replicas).await;
     for _round in 0..ROUNDS {
-        ones.push(on_cores(SERVER_CORE, beside, redis, &replicas[..1]).await);
-        threes.push(on_cores(BOTH_CORES, beside, redis, replicas).await);
+        ones.push(on_cores(SERVER_CORE, &joins, redis, &replicas[..1]).await);
+        threes.push(on_cores(BOTH_CORES, &joins, redis, replicas).await);
     }
     confine_this(LOAD_CORE);
+    redis.process.confine(LOAD_CORE);
+    for replica in replicas {
+        replica.process.confine(SERVER_CORE);
+    }
     println!(
-        "\n{:<44} {:>10} {:>12} {:>9}",
-        "joins; load and Redis share the cores", "requests/s", "CPU us/req", "of one"
+        "\n{name:<44} {:>10} {:>12} {:>9}",
+        "requests/s", "CPU us/req", "of one"
     );
+    let (ones, around_one): (Vec<_>, Vec<_>) = ones.into_iter().unzip();
+    let (threes, around_three): (Vec<_>, Vec<_>) = threes.into_iter().unzip();
+    let around = |cpu: &[f64]| {
+        println!(
+            "{:<44} {:>10} {:>12.1}",
+            "  load and Redis",
+            "",
+            median(cpu)
+        );
+    };
     print_row("one replica, one core for everything", &ones, &ones);
+    around(&around_one);
     let name = format!("{REPLICAS} replicas, two cores for everything");
     print_row(&name, &threes, &ones);
+    around(&around_three);
 }
 
-async fn on_cores(cores: &str, beside: &Beside, redis: &Redis, replicas: &[Server]) -> Measured {
+/// What the replicas do, and the CPU microseconds of what is around them for a join.
+async fn on_cores(
+    cores: &str,
+    joins: &Requests,
+    redis: &Redis,
+    replicas: &[Server],
+) -> (Measured, f64) {
     confine_this(cores);
     redis.process.confine(cores);
     for replica in replicas {
         replica.process.confine(cores);
     }
-    let cpu = || replicas.iter().map(|replica| replica.process.cpu());
-    let before: Duration = cpu().sum();
     let addresses: Vec<&str> = replicas.iter().map(|one| one.address.as_str()).collect();
-    let joins = broker::seen(beside);
-    let ran = client::spread(&addresses, &joins, CONNECTIONS, ROUND).await;
-    Measured::of(&ran, cpu().sum::<Duration>().saturating_sub(before))
+    let connections = CONNECTIONS * replicas.len();
+    let cpu = || replicas.iter().map(|replica| replica.process.cpu()).sum();
+    let cpu_around = || redis.process.cpu() + cpu_of_this();
+    let (before, before_around): (Duration, Duration) = (cpu(), cpu_around());
+    let ran = client::spread(&addresses, joins, connections, ROUND).await;
+    let around = cpu_around().saturating_sub(before_around);
+    let measured = Measured::of(&ran, cpu().saturating_sub(before));
+    (measured, around.as_secs_f64() * 1e6 / ran.answered as f64)
 }

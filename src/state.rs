@@ -9,6 +9,7 @@ mod held;
 mod lease;
 mod notice;
 mod record;
+mod redis_servers;
 mod redis_url;
 mod shared;
 
@@ -23,9 +24,13 @@ pub use held::HeldLease;
 pub use lease::{Claim, Lease};
 pub use notice::{Heard, Notice, Notices, Topic};
 pub use record::{RecordFault, Records, Space};
+pub use redis_servers::{
+    RedisAddress, RedisAddressFault, RedisServers, RedisServersFault, Sentinels,
+};
 pub use redis_url::{RedisUrl, RedisUrlFault};
 pub use shared::{
-    Examination, Parameters as RedisParameters, RedisServer, Shared, Take, Taken, Unusable, examine,
+    Examination, Parameters as RedisParameters, RedisServer, Shared, Take, Taken, Takes, Unusable,
+    examine,
 };
 
 use crate::clock::Clock;

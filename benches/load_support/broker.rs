@@ -211,18 +211,32 @@ pub(crate) fn join(beside: &Beside) -> Vec<u8> {
     request(&beside.provider.token(User::Ada, Algorithm::Rs256).unwrap())
 }
 
+/// The joins of many people in turn, each with one bearer.
+pub(crate) fn crowd(beside: &Beside, people: usize) -> Requests {
+    let kid = kid(beside, Algorithm::Rs256);
+    let join = |number: usize| {
+        let mut claims = beside.provider.claims(User::Ada);
+        claims["sub"] = json!(format!("teacher-{number}"));
+        request(&beside.provider.sign(&kid, &json!({}), &claims).unwrap())
+    };
+    let joins: Vec<Vec<u8>> = (0..people).map(join).collect();
+    Requests::made(move |number| joins[number % people].clone())
+}
+
 /// Joins whose bearer was never seen before; `round` makes them differ from those of other rounds.
 pub(crate) fn first_seen(beside: &Beside, algorithm: Algorithm, round: usize) -> Requests {
-    let kid = beside
-        .provider
-        .with_keys(|keys| keys.kid_for(algorithm))
-        .unwrap();
+    let kid = kid(beside, algorithm);
     let tokens = (0..TOKENS).map(|number| {
         let mut claims = beside.provider.claims(User::Ada);
         claims["jti"] = json!(format!("{round}-{number}"));
         request(&beside.provider.sign(&kid, &json!({}), &claims).unwrap())
     });
     Requests::once(tokens.collect())
+}
+
+fn kid(beside: &Beside, algorithm: Algorithm) -> String {
+    let kid = beside.provider.with_keys(|keys| keys.kid_for(algorithm));
+    kid.unwrap()
 }
 
 fn request(token: &str) -> Vec<u8> {

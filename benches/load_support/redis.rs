@@ -52,15 +52,16 @@ impl Redis {
         format!("\n[state.redis]\nurl = \"redis://{}/\"\n", self.address)
     }
 
-    /// Commands that it has carried out so far.
-    pub(crate) fn commands(&self) -> u64 {
+    /// Calls of scripts so far.
+    pub(crate) fn calls(&self) -> u64 {
         let mut stream = TcpStream::connect(&self.address).unwrap();
-        stream.write_all(b"INFO stats\r\nQUIT\r\n").unwrap();
+        stream.write_all(b"INFO commandstats\r\nQUIT\r\n").unwrap();
         let mut text = String::new();
         stream.read_to_string(&mut text).unwrap();
         let mut lines = text.lines();
-        let count = lines.find_map(|line| line.strip_prefix("total_commands_processed:"));
-        count.unwrap().parse().unwrap()
+        let count = lines.find_map(|line| line.strip_prefix("cmdstat_evalsha:calls="));
+        let count = count.and_then(|line| line.split(',').next());
+        count.map_or(0, |count| count.parse().unwrap())
     }
 
     /// Round trips of a PING from the core of what is measured, in microseconds.

@@ -139,18 +139,27 @@ impl Process {
 
     /// User and system time of the process so far.
     pub(crate) fn cpu(&self) -> Duration {
-        let mut nanos = 0;
-        for task in std::fs::read_dir(format!("/proc/{}/task", self.0.id())).unwrap() {
-            let line =
-                std::fs::read_to_string(task.unwrap().path().join("schedstat")).unwrap_or_default();
-            nanos += line
-                .split(' ')
-                .next()
-                .and_then(|text| text.parse::<u64>().ok())
-                .unwrap_or_default();
-        }
-        Duration::from_nanos(nanos)
+        cpu(self.0.id())
     }
+}
+
+/// The same of this process, the load.
+pub(crate) fn cpu_of_this() -> Duration {
+    cpu(std::process::id())
+}
+
+fn cpu(process: u32) -> Duration {
+    let mut nanos = 0;
+    for task in std::fs::read_dir(format!("/proc/{process}/task")).unwrap() {
+        let line =
+            std::fs::read_to_string(task.unwrap().path().join("schedstat")).unwrap_or_default();
+        nanos += line
+            .split(' ')
+            .next()
+            .and_then(|text| text.parse::<u64>().ok())
+            .unwrap_or_default();
+    }
+    Duration::from_nanos(nanos)
 }
 
 impl Drop for Process {

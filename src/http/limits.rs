@@ -1,6 +1,6 @@
 //! The limits of a listener, each by name, and the fields that tell a client of them.
 
-use std::hash::{BuildHasher as _, Hash, RandomState};
+use std::hash::{BuildHasher as _, RandomState};
 use std::io::Write as _;
 use std::net::IpAddr;
 
@@ -10,7 +10,7 @@ use crate::authn::{Principal, ServicePrincipal};
 use crate::clock::Clock;
 use crate::metrics::{Limit, Metrics};
 use crate::rate_limit::{Allowance, FailureLimiter, Limited, Limiter, Rate};
-use crate::state::{Shared, State, Take, Taken};
+use crate::state::{Shared, State, Take, Taken, Takes};
 
 use super::client_address::AddressKey;
 
@@ -49,7 +49,19 @@ struct By {
     failures: FailureLimiter<AddressKey>,
     principal_policy: HeaderValue,
     service_policy: HeaderValue,
+    shared: SharedTakes,
     hasher: RandomState,
+}
+
+/// What each check takes where limits are shared.
+#[derive(Debug)]
+struct SharedTakes {
+    principal: Takes,
+    service: Takes,
+    /// Asks whether the address failed too often.
+    barred: Takes,
+    address: Takes,
+    failure: Takes,
 }
 
 /// What the answer says of the caller's limit: `RateLimit-Policy` and `RateLimit`
@@ -103,8 +115,9 @@ impl Limits {
         let Some(by) = &self.by else {
             return (Ok(()), None);
         };
-        let subject = [principal.issuer_name(), principal.subject().as_str()];
-        match self.ask(&subject, &[take(&by.principal, 1)]).await {
+        let (issuer, subject) = (principal.issuer_name(), principal.subject().as_str());
+        let subject = [self.listener, issuer, subject];
+        match self.ask(&subject, &by.shared.principal).await {
             Some(checked) => fields("principal", &by.principal_policy, self.counted(checked)),
             None => self.admit_principal_alone(principal),
         }
@@ -115,8 +128,8 @@ impl Limits {
         let Some(by) = &self.by else {
             return (Ok(()), None);
         };
-        let subject = [service.kind().as_str(), service.id()];
-        let asked = self.ask(&subject, &[take(&by.service, 1)]).await;
+        let subject = [self.listener, service.kind().as_str(), service.id()];
+        let asked = self.ask(&subject, &by.shared.service).await;
         let checked = asked.unwrap_or_else(|| {
             let key = by.hasher.hash_one((service.kind(), service.id()));
             by.service.check(&key)
@@ -131,8 +144,8 @@ impl Limits {
     pub(super) async fn check_failures(&self, address: IpAddr) -> Result<(), Limited> {
         let Some(by) = &self.by else { return Ok(()) };
         let key = AddressKey::from(address);
-        let takes = [take(by.failures.limiter(), 0)];
-        match self.ask(&[&key.to_string()], &takes).await {
+        let subject = [self.listener, &key.to_string()];
+        match self.ask(&subject, &by.shared.barred).await {
             Some(checked) => self.counted(checked).map(|_allowance| ()),
             None => self.counted(by.failures.check(&key)),
         }
@@ -146,8 +159,8 @@ impl Limits {
     pub(super) async fn admit_address(&self, address: IpAddr) -> Result<(), Limited> {
         let Some(by) = &self.by else { return Ok(()) };
         let key = AddressKey::from(address);
-        let takes = [take(by.failures.limiter(), 0), take(&by.address, 1)];
-        if let Some(checked) = self.ask(&[&key.to_string()], &takes).await {
+        let subject = [self.listener, &key.to_string()];
+        if let Some(checked) = self.ask(&subject, &by.shared.address).await {
             return self.counted(checked).map(|_allowance| ());
         }
         self.counted(by.failures.check(&key))?;
@@ -160,23 +173,22 @@ impl Limits {
         let key = AddressKey::from(address);
         // Here too, for the time when Redis does not answer.
         by.failures.note_failure(&key);
-        let takes = [take(by.failures.limiter(), 1)];
-        let _counted_if_it_could = self.ask(&[&key.to_string()], &takes).await;
+        let subject = [self.listener, &key.to_string()];
+        let _counted_if_it_could = self.ask(&subject, &by.shared.failure).await;
     }
 
     /// Takes where all replicas take, in one round trip of bounded time; `None` where nobody else
     /// is to be asked, or none answers: then this process decides alone, as if it were the only one.
-    async fn ask(&self, subject: &[&str], takes: &[Take]) -> Option<Result<Allowance, Limited>> {
+    async fn ask(&self, subject: &[&str], takes: &Takes) -> Option<Result<Allowance, Limited>> {
         let shared = self.shared.as_ref()?;
-        let subject: Vec<&str> = [self.listener].iter().chain(subject).copied().collect();
-        match shared.take(&subject, takes).await {
+        match shared.take(subject, takes).await {
             Ok(Taken::Admitted { remaining }) => Some(Ok(Allowance { remaining })),
             Ok(Taken::Refused { at, retry_after }) => Some(Err(Limited {
-                limit: takes.get(at).map_or("", |take| take.limit),
+                limit: takes.all().get(at).map_or("", |take| take.limit),
                 retry_after,
             })),
             Err(_fault) => {
-                for limit in takes.iter().map(|take| take.limit) {
+                for limit in takes.all().iter().map(|take| take.limit) {
                     let alone = &self.metrics.limits_alone;
                     alone.get_or_create(&Limit { limit }).inc();
                 }
@@ -212,7 +224,15 @@ impl By {
         };
         let of_addresses =
             |name, rate| Limiter::new(name, rate, tracked_max, AddressKey::Shared, clock.clone());
+        let shared = SharedTakes {
+            principal: Takes::new(&[take("principal", principal, 1)]),
+            service: Takes::new(&[take("service", service, 1)]),
+            barred: Takes::new(&[take("failures", failures, 0)]),
+            address: Takes::new(&[take("failures", failures, 0), take("address", address, 1)]),
+            failure: Takes::new(&[take("failures", failures, 1)]),
+        };
         Self {
+            shared,
             principal: of_ids("principal", principal),
             service: of_ids("service", service),
             address: of_addresses("address", address),
@@ -224,13 +244,9 @@ impl By {
     }
 }
 
-/// To take so many of what a limiter lets through.
-fn take<K: Hash + Eq + Clone>(limiter: &Limiter<K>, cost: u32) -> Take {
-    Take {
-        limit: limiter.name(),
-        rate: limiter.rate(),
-        cost,
-    }
+/// To take so many of what a limit lets through.
+fn take(limit: &'static str, rate: Rate, cost: u32) -> Take {
+    Take { limit, rate, cost }
 }
 
 fn fields(name: &str, policy: &HeaderValue, checked: Result<Allowance, Limited>) -> Admitted {

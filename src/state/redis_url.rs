@@ -18,6 +18,7 @@ pub enum RedisUrlFault {
 #[derive(Clone)]
 pub struct RedisUrl {
     client: Client,
+    certificates: Option<TlsCertificates>,
 }
 
 impl RedisUrl {
@@ -36,18 +37,30 @@ impl RedisUrl {
         let info = text
             .into_connection_info()
             .map_err(|_repeats_the_url| RedisUrlFault::Form)?;
-        let client = match roots {
-            Some(pem) if text.starts_with("rediss://") => Client::build_with_tls(
-                info,
-                TlsCertificates {
-                    client_tls: None,
-                    root_cert: Some(pem.as_bytes().to_vec()),
-                },
-            )
-            .map_err(|_bad_certificate| RedisUrlFault::Certificate)?,
-            Some(_) | None => Client::open(info).map_err(|_repeats_the_url| RedisUrlFault::Form)?,
+        let roots = roots.filter(|_roots| text.starts_with("rediss://"));
+        let certificates = roots.map(|pem| TlsCertificates {
+            client_tls: None,
+            root_cert: Some(pem.as_bytes().to_vec()),
+        });
+        let client = match certificates.clone() {
+            Some(certificates) => Client::build_with_tls(info, certificates)
+                .map_err(|_bad_certificate| RedisUrlFault::Certificate)?,
+            None => Client::open(info).map_err(|_repeats_the_url| RedisUrlFault::Form)?,
         };
-        Ok(Self { client })
+        Ok(Self {
+            client,
+            certificates,
+        })
+    }
+
+    /// The number of the database.
+    pub fn database(&self) -> i64 {
+        self.client.get_connection_info().redis_settings().db()
+    }
+
+    /// What proves a server, where it is not the machine's own roots.
+    pub(super) fn certificates(&self) -> Option<TlsCertificates> {
+        self.certificates.clone()
     }
 
     pub(super) fn client(&self) -> &Client {

@@ -1,18 +1,21 @@
 //! The form of many replicas: Redis 7 or Valkey. One round trip for each operation, of bounded
 //! time; nothing waits for a connection, and nothing waits at all once a few answers stayed out.
 
+mod connection;
 mod examination;
 mod keys;
+mod lane;
 mod link;
 mod scripts;
 mod subscriber;
+mod take;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use redis::RedisResult;
-use redis::aio::MultiplexedConnection;
+use thread_local::ThreadLocal;
 use tokio::sync::broadcast;
 use uuid::Uuid;
 
@@ -20,15 +23,17 @@ use super::fault::StateFault;
 use super::lease::{Claim, Lease};
 use super::notice::{Heard, Notice, Notices, WAITING_MAX};
 use super::record::{Space, Stored, Write};
-use super::redis_url::RedisUrl;
+use super::redis_servers::RedisServers;
 use crate::clock::Clock;
 use crate::metrics::Metrics;
-use crate::rate_limit::Rate;
 
+use connection::Connection;
 pub use examination::{Examination, RedisServer, Unusable, examine};
 use keys::Keys;
+use lane::Lane;
 use link::Link;
 use scripts::SCRIPTS;
+pub use take::{Take, Taken, Takes};
 
 /// Notices that wait for Redis to come back; once there are more, everybody is told that some are
 /// missing.
@@ -41,41 +46,13 @@ const EVERYTHING: &str = "everything";
 #[derive(Debug, Clone)]
 pub struct Parameters {
     /// Where Redis is.
-    pub url: RedisUrl,
+    pub servers: RedisServers,
     /// What every key begins with.
     pub prefix: String,
     /// The longest that a request waits for an answer.
     pub timeout: Duration,
     /// The longest that a connection may take to come about.
     pub connect_timeout: Duration,
-}
-
-/// One bucket to take from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Take {
-    /// The limit's name.
-    pub limit: &'static str,
-    /// Its rate.
-    pub rate: Rate,
-    /// How many to take; 0 asks only whether there is one.
-    pub cost: u32,
-}
-
-/// What taking found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Taken {
-    /// Every bucket had enough.
-    Admitted {
-        /// What the last one still has.
-        remaining: u32,
-    },
-    /// One had not, and nothing was taken from any.
-    Refused {
-        /// Which one, by its place in what was asked.
-        at: usize,
-        /// When it has.
-        retry_after: Duration,
-    },
 }
 
 /// The state that replicas share. Cheap to clone.
@@ -85,7 +62,9 @@ pub struct Shared(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     link: Arc<Link>,
-    keys: Keys,
+    keys: Arc<Keys>,
+    /// One for each thread that asks.
+    lanes: ThreadLocal<Arc<Lane>>,
     /// Tells the notices of this replica from those of others.
     replica: String,
     clock: Clock,
@@ -107,7 +86,8 @@ impl Shared {
         let (notices, first_listener) = broadcast::channel(WAITING_MAX);
         let inner = Arc::new(Inner {
             link: Arc::new(Link::new(parameters, metrics)),
-            keys: Keys::new(&parameters.prefix),
+            keys: Arc::new(Keys::new(&parameters.prefix)),
+            lanes: ThreadLocal::new(),
             replica: Uuid::new_v4().simple().to_string(),
             clock,
             notices,
@@ -126,7 +106,7 @@ impl Shared {
     async fn run<T>(
         &self,
         operation: &'static str,
-        work: impl AsyncFnOnce(MultiplexedConnection) -> RedisResult<T>,
+        work: impl AsyncFnOnce(Connection) -> RedisResult<T>,
     ) -> Result<T, StateFault> {
         self.0.link.run(operation, work).await
     }
@@ -187,37 +167,16 @@ impl Shared {
         Ok(set.is_some())
     }
 
-    /// Takes from some buckets of one subject at once: from all, or from none. Of the subject, a
-    /// hash is kept.
+    /// Takes from some buckets of one subject at once: from all, or from none. What is asked on one
+    /// thread at once goes in one call. Of the subject, a hash is kept.
     ///
     /// # Errors
     /// [`StateFault`]; whoever asks has a limiter of its own to fall back on.
-    pub async fn take(&self, subject: &[&str], takes: &[Take]) -> Result<Taken, StateFault> {
-        let subject = keys::hashed(subject);
-        let mut call = SCRIPTS.take.prepare_invoke();
-        for take in takes {
-            call.key(self.0.keys.bucket(&subject, take.limit));
-        }
-        for take in takes {
-            let interval = 60_000_000 / u64::from(take.rate.per_minute.get());
-            call.arg(interval.max(1))
-                .arg(take.rate.burst.get())
-                .arg(take.cost);
-        }
-        let answer: (usize, u64) = self
-            .run("take", async |mut connection| {
-                call.invoke_async(&mut connection).await
-            })
-            .await?;
-        Ok(match answer {
-            (0, remaining) => Taken::Admitted {
-                remaining: u32::try_from(remaining).unwrap_or(u32::MAX),
-            },
-            (place, wait) => Taken::Refused {
-                at: place.saturating_sub(1),
-                retry_after: Duration::from_micros(wait),
-            },
-        })
+    pub async fn take(&self, subject: &[&str], takes: &Takes) -> Result<Taken, StateFault> {
+        let Inner { link, keys, .. } = &*self.0;
+        let lane = || Lane::new(Arc::clone(link), Arc::clone(keys));
+        let lane = self.0.lanes.get_or(lane);
+        lane.take(keys::hashed(subject), takes.clone()).await
     }
 
     /// Takes one of at most `most` in any `window`; else says when there will be one. Exact, where

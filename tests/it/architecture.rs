@@ -17,7 +17,7 @@ const LAYERS: &[(u8, &str, &[&str])] = &[
     (1, "http_client", &["reqwest"]),
     (1, "metrics", &["prometheus_client"]),
     (2, "rate_limit", &["governor", "moka"]),
-    (2, "state", &["arc_swap", "aws_lc_rs", "futures_util", "redb", "redis", "secrecy", "tokio"]),
+    (2, "state", &["arc_swap", "aws_lc_rs", "base64", "futures_util", "redb", "redis", "secrecy", "thread_local", "tokio"]),
     (3, "authn", &["arc_swap", "aws_lc_rs", "base64", "cel", "futures_util", "jsonwebtoken", "moka",
         "pem", "percent_encoding", "prometheus_client", "reqwest", "secrecy", "subtle", "tokio"]),
     (4, "policy", &["cel", "chrono", "humantime"]),

@@ -1,5 +1,5 @@
 //! Replicas that share a real Redis. `tests/run` runs this; it needs a `redis-server`, on the path
-//! or where `ROOM_BROKER_TEST_REDIS` says.
+//! or where `ROOM_BROKER_TEST_REDIS` says, which may name a `valkey-server` too.
 #![expect(
     unreachable_pub,
     dead_code,
@@ -11,6 +11,12 @@
 mod replicas {
     /// Alone while Redis cannot be written.
     mod alone;
+
+    /// A Redis that is not what it should be.
+    mod bad_input;
+
+    /// A cluster, and one of its primaries that fails.
+    mod cluster;
 
     /// The state over Redis does what every form does.
     mod contract;
@@ -47,6 +53,9 @@ mod replicas {
 
     /// A Redis server of a test's own.
     pub mod redis_server;
+
+    /// A master that fails, and the sentinel that names another.
+    mod sentinels;
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ pub(super) async fn findings(settings: &Settings) -> Vec<Finding> {
     match state::examine(redis).await {
         Ok(Examination { written, server }) => {
             let mut findings = vec![
-                Finding::Good(format!("Redis answers at {:?}", redis.url)),
+                Finding::Good(format!("Redis answers at {:?}", redis.servers)),
                 writing(written),
             ];
             findings.extend(told(server));

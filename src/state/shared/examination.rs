@@ -5,6 +5,7 @@ use std::time::Duration;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, ErrorKind, InfoDict, RedisError, RedisResult};
 
+use super::connection::{Connection, Connector};
 use super::keys::Keys;
 use super::link::sort;
 use super::{Parameters, StateFault};
@@ -85,42 +86,57 @@ impl RedisServer {
     }
 }
 
-/// Looks at the Redis that is configured. Writes one key under the prefix, which is gone at once.
+/// Looks at the Redis that is configured; of a cluster, at one node. Writes one key under the prefix,
+/// which is gone at once.
 ///
 /// # Errors
 /// [`Unusable`].
 pub async fn examine(parameters: &Parameters) -> Result<Examination, Unusable> {
-    let config = AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(parameters.connect_timeout))
-        .set_response_timeout(Some(PATIENCE));
-    let client = parameters.url.client();
-    let connecting = client.get_multiplexed_async_connection_with_config(&config);
-    let connected = tokio::time::timeout(parameters.connect_timeout, connecting).await;
-    let mut connection = match connected {
-        Ok(Ok(connection)) => connection,
-        Ok(Err(error)) => return Err(unusable(&error)),
-        Err(_elapsed) => return Err(Unusable::Timeout),
-    };
-    let pinged: RedisResult<()> = redis::cmd("PING").query_async(&mut connection).await;
+    let patience = parameters.connect_timeout;
+    let connector = Connector::new(parameters.servers.clone(), patience);
+    let mut node = bounded(patience, one_node(&connector, patience)).await?;
+    let pinged: RedisResult<()> = redis::cmd("PING").query_async(&mut node).await;
     match pinged {
         // A user who may not ask for a sign of life may do what counts all the same.
         Err(error) if error.code() != Some("NOPERM") => return Err(unusable(&error)),
         Ok(()) | Err(_) => {}
     }
+    let connection = bounded(patience, connector.connect()).await?;
     Ok(Examination {
-        written: write(&mut connection, &parameters.prefix).await,
-        server: server(&mut connection).await,
+        written: write(connection, &parameters.prefix).await,
+        server: server(&mut node).await,
     })
 }
 
-async fn write(connection: &mut MultiplexedConnection, prefix: &str) -> Result<(), StateFault> {
+async fn bounded<T>(
+    patience: Duration,
+    connecting: impl Future<Output = RedisResult<T>>,
+) -> Result<T, Unusable> {
+    match tokio::time::timeout(patience, connecting).await {
+        Ok(connected) => connected.map_err(|error| unusable(&error)),
+        Err(_elapsed) => Err(Unusable::Timeout),
+    }
+}
+
+async fn one_node(connector: &Connector, patience: Duration) -> RedisResult<MultiplexedConnection> {
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(patience))
+        .set_response_timeout(Some(PATIENCE));
+    let client = connector.listener().await?;
+    let connecting = client.get_multiplexed_async_connection_with_config(&config);
+    connecting.await
+}
+
+async fn write(mut connection: Connection, prefix: &str) -> Result<(), StateFault> {
     let key = Keys::new(prefix).seen("doctor");
-    let written: RedisResult<()> = redis::Script::new(WRITE)
-        .key(key)
-        .arg(TRIAL_MS)
-        .invoke_async(connection)
-        .await;
-    written.map_err(|error| sort(&error))
+    let script = redis::Script::new(WRITE);
+    let mut call = script.key(key);
+    let writing = call.arg(TRIAL_MS).invoke_async(&mut connection);
+    let written: Result<RedisResult<()>, _> = tokio::time::timeout(PATIENCE, writing).await;
+    match written {
+        Ok(written) => written.map_err(|error| sort(&error)),
+        Err(_elapsed) => Err(StateFault::Timeout),
+    }
 }
 
 async fn server(connection: &mut MultiplexedConnection) -> Option<RedisServer> {

@@ -2,8 +2,14 @@
 //! braces alone decides the slot.
 
 use aws_lc_rs::digest::{Context, SHA256};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::Space;
+
+/// Notices are numbered in the slot of the records that must not be lost unnoticed: a failover of a
+/// cluster that lost some of them lost as many numbers.
+const NUMBERED_BESIDE: &str = "denials";
 
 #[derive(Debug)]
 pub(super) struct Keys {
@@ -47,11 +53,11 @@ impl Keys {
     }
 
     pub(super) fn sequence(&self) -> String {
-        format!("{{{}:notices}}:sequence", self.prefix)
+        format!("{{{}:{NUMBERED_BESIDE}}}-sequence", self.prefix)
     }
 
     pub(super) fn generation(&self) -> String {
-        format!("{{{}:notices}}:generation", self.prefix)
+        format!("{{{}:{NUMBERED_BESIDE}}}-generation", self.prefix)
     }
 
     pub(super) fn channel(&self) -> String {
@@ -67,7 +73,6 @@ pub(super) fn hashed(parts: &[&str]) -> String {
         hash.update(part.as_bytes());
     }
     let hash = hash.finish();
-    let bits = hash.as_ref().iter().take(16);
-    bits.fold(0_u128, |all, byte| all << 8 | u128::from(*byte))
-        .to_string()
+    let (bits, _rest) = hash.as_ref().split_at(16);
+    URL_SAFE_NO_PAD.encode(bits)
 }

@@ -6,10 +6,10 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, ErrorKind, RedisError, RedisResult};
+use redis::{Client, ErrorKind, RedisError, RedisResult};
 use tokio::sync::Notify;
 
+use super::connection::{Connection, Connector};
 use super::{Parameters, StateFault};
 use crate::metrics::{Metrics, StateCall};
 
@@ -24,10 +24,10 @@ const RECONNECT_FIRST: Duration = Duration::from_millis(50);
 const RECONNECT_MAX: Duration = Duration::from_secs(2);
 
 pub(super) struct Link {
-    client: Client,
+    connector: Connector,
     timeout: Duration,
     connect_timeout: Duration,
-    connection: ArcSwapOption<MultiplexedConnection>,
+    connection: ArcSwapOption<Connection>,
     timeouts: AtomicU32,
     /// It may be another server by now that should be asked.
     is_doubtful: AtomicBool,
@@ -39,7 +39,7 @@ impl Link {
     pub(super) fn new(parameters: &Parameters, metrics: Metrics) -> Self {
         metrics.state_up.set(0);
         Self {
-            client: parameters.url.client().clone(),
+            connector: Connector::new(parameters.servers.clone(), parameters.connect_timeout),
             timeout: parameters.timeout,
             connect_timeout: parameters.connect_timeout,
             connection: ArcSwapOption::empty(),
@@ -50,43 +50,65 @@ impl Link {
         }
     }
 
-    pub(super) fn client(&self) -> &Client {
-        &self.client
+    pub(super) fn is_up(&self) -> bool {
+        self.connection.load().is_some()
+    }
+
+    /// What everybody asks over now.
+    pub(super) fn current(&self) -> Option<Arc<Connection>> {
+        self.connection.load_full()
+    }
+
+    /// Another connection to the same servers.
+    pub(super) async fn connect(&self) -> Result<Connection, Trouble> {
+        self.in_time(self.connector.connect()).await
+    }
+
+    /// A server that passes on what is announced.
+    pub(super) async fn listener(&self) -> RedisResult<Client> {
+        self.connector.listener().await
     }
 
     pub(super) fn connect_timeout(&self) -> Duration {
         self.connect_timeout
     }
 
-    pub(super) fn is_up(&self) -> bool {
-        self.connection.load().is_some()
-    }
-
     /// Does one thing with the connection, within the bound.
     pub(super) async fn run<T>(
         &self,
         operation: &'static str,
-        work: impl AsyncFnOnce(MultiplexedConnection) -> RedisResult<T>,
+        work: impl AsyncFnOnce(Connection) -> RedisResult<T>,
     ) -> Result<T, StateFault> {
-        let done = self.try_run(work).await;
-        let outcome = done.as_ref().map_or_else(|fault| fault.word(), |_| "ok");
+        let done = match self.current() {
+            None => Err(StateFault::Unreachable),
+            Some(current) => {
+                self.judged(&current, work(Connection::clone(&current)))
+                    .await
+            }
+        };
+        self.count(operation, done.as_ref().err().copied());
+        done
+    }
+
+    /// Counts a call.
+    pub(super) fn count(&self, operation: &'static str, fault: Option<StateFault>) {
+        let outcome = fault.map_or("ok", StateFault::word);
         self.metrics
             .state_calls
             .get_or_create(&StateCall { operation, outcome })
             .inc();
-        done
     }
 
-    async fn try_run<T>(
+    /// Waits for an answer within the bound, and draws from what comes of it whether anybody should
+    /// go on asking there.
+    pub(super) async fn judged<T>(
         &self,
-        work: impl AsyncFnOnce(MultiplexedConnection) -> RedisResult<T>,
+        current: &Arc<Connection>,
+        asked: impl Future<Output = RedisResult<T>>,
     ) -> Result<T, StateFault> {
-        let connection = self.connection.load_full();
-        let connection = connection.ok_or(StateFault::Unreachable)?;
-        let asked = work(MultiplexedConnection::clone(&connection));
         let Ok(answer) = tokio::time::timeout(self.timeout, asked).await else {
             if self.timeouts.fetch_add(1, Ordering::Relaxed) + 1 >= TIMEOUTS_MAX {
-                self.lose(&connection);
+                self.lose(current);
             }
             return Err(StateFault::Timeout);
         };
@@ -96,7 +118,7 @@ impl Link {
             Err(error) => sort(&error),
         };
         match fault {
-            StateFault::Unreachable => self.lose(&connection),
+            StateFault::Unreachable => self.lose(current),
             // After a failover its name may lead to another server.
             StateFault::ReadOnly => self.is_doubtful.store(true, Ordering::Relaxed),
             StateFault::Timeout
@@ -109,7 +131,7 @@ impl Link {
     }
 
     /// Nobody asks over this connection any more. A newer one stays.
-    fn lose(&self, connection: &Arc<MultiplexedConnection>) {
+    fn lose(&self, connection: &Arc<Connection>) {
         let current = self.connection.load();
         if current.as_ref().is_some_and(|c| Arc::ptr_eq(c, connection)) {
             drop(self.connection.compare_and_swap(&*current, None));
@@ -164,19 +186,7 @@ impl Link {
         if self.is_up() && !self.is_doubtful.swap(false, Ordering::Relaxed) {
             return Ok(self.run("probe", ping).await?);
         }
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(self.connect_timeout))
-            // Each operation has a bound of its own.
-            .set_response_timeout(None);
-        let connecting = self
-            .client
-            .get_multiplexed_async_connection_with_config(&config);
-        let connected = tokio::time::timeout(self.connect_timeout, connecting).await;
-        let connection = match connected {
-            Ok(Ok(connection)) => connection,
-            Ok(Err(error)) => return Err(Trouble::of(&error)),
-            Err(_elapsed) => return Err(StateFault::Timeout.into()),
-        };
+        let connection = self.connect().await?;
         // A server that hangs still has its connections accepted.
         let probed = tokio::time::timeout(self.timeout, ping(connection.clone())).await;
         match probed {
@@ -189,10 +199,21 @@ impl Link {
         self.metrics.state_up.set(1);
         Ok(())
     }
+
+    async fn in_time<T>(
+        &self,
+        connecting: impl Future<Output = RedisResult<T>>,
+    ) -> Result<T, Trouble> {
+        match tokio::time::timeout(self.connect_timeout, connecting).await {
+            Ok(Ok(connected)) => Ok(connected),
+            Ok(Err(error)) => Err(Trouble::of(&error)),
+            Err(_elapsed) => Err(StateFault::Timeout.into()),
+        }
+    }
 }
 
 /// Why there is no connection, for the log.
-struct Trouble {
+pub(super) struct Trouble {
     fault: StateFault,
     /// What the server or the library says about connecting, which names no secret.
     said: String,
@@ -214,7 +235,7 @@ impl From<StateFault> for Trouble {
     }
 }
 
-async fn ping(mut connection: MultiplexedConnection) -> RedisResult<()> {
+async fn ping(mut connection: Connection) -> RedisResult<()> {
     redis::cmd("PING").query_async(&mut connection).await
 }
 

@@ -59,31 +59,51 @@ const RELEASE: &str = r"
 if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
 ";
 
-/// The generic cell rate algorithm over some buckets: a key holds the time at which its bucket is
-/// full again, in microseconds, and expires then. For each bucket: interval, burst, cost. Answers
-/// {0, remaining of the last} or {place of the first that refuses, microseconds to wait}.
+/// The generic cell rate algorithm, for many who ask at once: a key holds the time at which its bucket
+/// is full again, in microseconds, and expires then. ARGV[1] has one byte for each ask, the place of
+/// its plan among the arguments behind it; a plan is interval, capacity and cost of each bucket.
+/// Answers for each ask 0 and what remains of its last bucket, or the place of the first that refuses
+/// and the microseconds to wait. Buckets are not worth a write to the disk, or to replicas, for each
+/// request: after a restart or a failover they are full.
 const TAKE: &str = r"
+redis.set_repl(redis.REPL_NONE)
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
-local full = {}
-local remaining = 0
-for i, key in ipairs(KEYS) do
-  local interval, burst, cost = tonumber(ARGV[3 * i - 2]), tonumber(ARGV[3 * i - 1]), tonumber(ARGV[3 * i])
-  local capacity = interval * burst
-  local at = tonumber(redis.call('GET', key) or now)
-  if at < now then at = now end
-  if at > now + capacity then at = now + capacity end
-  local wanted = at + interval * math.max(cost, 1) - now
-  if wanted > capacity then return {i, wanted - capacity} end
-  full[i] = at + interval * cost
-  remaining = math.floor((capacity - (full[i] - now)) / interval)
+local plans = {}
+for p = 2, #ARGV do
+  local plan = {}
+  for number in string.gmatch(ARGV[p], '%d+') do plan[#plan + 1] = tonumber(number) end
+  plans[p - 1] = plan
 end
-for i, key in ipairs(KEYS) do
-  if tonumber(ARGV[3 * i]) > 0 then
-    redis.call('SET', key, string.format('%.0f', full[i]), 'PX', math.ceil((full[i] - now) / 1000))
+local held = redis.call('MGET', unpack(KEYS))
+local full, answers, first = {}, {}, 1
+for ask = 1, #ARGV[1] do
+  local plan = plans[string.byte(ARGV[1], ask) + 1]
+  local buckets = #plan / 3
+  local place, value, at = 0, 0, {}
+  for b = 1, buckets do
+    local interval, capacity, cost = plan[3 * b - 2], plan[3 * b - 1], plan[3 * b]
+    local key = KEYS[first + b - 1]
+    local ahead = (full[key] or tonumber(held[first + b - 1] or now) or now) - now
+    if ahead < 0 then ahead = 0 elseif ahead > capacity then ahead = capacity end
+    local wait = ahead + interval * math.max(cost, 1) - capacity
+    if wait > 0 then
+      place, value = b, wait
+      break
+    end
+    at[b] = now + ahead + interval * cost
+    value = math.floor((capacity - ahead - interval * cost) / interval)
   end
+  if place == 0 then
+    for b = 1, buckets do
+      if plan[3 * b] > 0 then full[KEYS[first + b - 1]] = at[b] end
+    end
+  end
+  answers[2 * ask - 1], answers[2 * ask] = place, value
+  first = first + buckets
 end
-return {0, remaining}
+for key, at in pairs(full) do redis.call('SET', key, at, 'PX', math.ceil((at - now) / 1000)) end
+return answers
 ";
 
 /// Exactly so many in any window: a list of the moments at which they were taken.

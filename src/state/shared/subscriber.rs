@@ -95,7 +95,7 @@ impl Inner {
     /// Subscribes first and asks for the number then: between the two, nothing is lost.
     async fn subscribe(&self, position: &mut Option<Position>) -> Result<PubSubStream, StateFault> {
         let subscribing = async {
-            let mut connection = self.link.client().get_async_pubsub().await?;
+            let mut connection = self.link.listener().await?.get_async_pubsub().await?;
             connection.subscribe(self.keys.channel()).await?;
             Ok(connection)
         };

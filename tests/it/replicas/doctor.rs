@@ -11,8 +11,13 @@ const REFUSED: &str = "BAD      state.redis.url: Redis refuses the user or the p
 
 /// What it says of a Redis at this URL, which holds no secret, and how it ends.
 async fn said(world: &World, url: &str) -> (i32, String) {
+    said_with(world, url, "").await
+}
+
+/// The same, with more of the section.
+pub(super) async fn said_with(world: &World, url: &str, more: &str) -> (i32, String) {
     let text = format!(
-        "{}\n[state.redis]\nurl = \"{url}\"\nconnect_timeout = \"500ms\"\n",
+        "{}\n[state.redis]\nurl = \"{url}\"\nconnect_timeout = \"500ms\"\n{more}",
         world.configuration()
     );
     let config = world.write("broker.toml", &text);

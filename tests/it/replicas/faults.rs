@@ -43,7 +43,12 @@ enum Gone {
 }
 
 async fn well(redis: &str) -> Fleet {
-    let fleet = Fleet::start(2, redis, &format!("{LIMITS}{OPEN_POLICY}")).await;
+    well_on(redis, "").await
+}
+
+/// The same with more said of the servers.
+pub(super) async fn well_on(redis: &str, more: &str) -> Fleet {
+    let fleet = Fleet::start(2, redis, &format!("{LIMITS}{more}{OPEN_POLICY}")).await;
     let ben = fleet.token(User::Ben);
     for at in 0..2 {
         assert_eq!(fleet.join(at, &ben, "course-102").await.status, 200);
@@ -149,8 +154,25 @@ async fn comes_back(fleet: &Fleet) {
     is_well(fleet).await;
 }
 
+impl Fleet {
+    /// A room that is changed at one replica is read again at the other.
+    pub(super) async fn tells_changes(&self) {
+        let body = json!({ "settings": { "max_participants": 7 } });
+        let changed = self.call(0, Method::PATCH, "/v1/rooms/course-102", &body);
+        assert_eq!(changed.await.status, 200);
+        let ben = self.token(User::Ben);
+        let reads = || self.upstream.controls().count("get_room").calls;
+        let before = reads();
+        until("the change is told", async || {
+            self.join(1, &ben, "course-102").await;
+            reads() > before
+        })
+        .await;
+    }
+}
+
 /// Everything works, and what was acknowledged is there.
-async fn is_well(fleet: &Fleet) {
+pub(super) async fn is_well(fleet: &Fleet) {
     for at in 0..fleet.replicas.len() {
         fleet.until_ready(at).await;
         until("denials can be written again", async || {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use room_broker::clock::Clock;
 use room_broker::metrics::Metrics;
-use room_broker::state::{Parameters, RedisParameters, RedisUrl, State};
+use room_broker::state::{Parameters, RedisParameters, RedisServers, RedisUrl, State};
 use secrecy::SecretString;
 
 use crate::support::until;
@@ -20,6 +20,7 @@ pub struct RedisServer {
     folder: tempfile::TempDir,
     port: u16,
     options: Vec<String>,
+    password: Option<&'static str>,
 }
 
 impl RedisServer {
@@ -36,6 +37,7 @@ impl RedisServer {
             folder: tempfile::tempdir().unwrap(),
             port,
             options: options.iter().map(|&option| option.to_owned()).collect(),
+            password: None,
         };
         server.start_again().await;
         server
@@ -61,7 +63,7 @@ impl RedisServer {
             };
             let answer: redis::RedisResult<String> =
                 redis::cmd("PING").query_async(&mut connection).await;
-            // One that wants a password or loads its data is there too.
+            // One that wants a password is there too.
             answer.is_ok() || answer.is_err_and(|error| error.code() == Some("NOAUTH"))
         })
         .await;
@@ -96,6 +98,13 @@ impl RedisServer {
         self.signal("-CONT");
     }
 
+    /// One line of what it says of itself; `None` without it, and while it answers nobody.
+    pub async fn info(&self, section: &str, line: &str) -> Option<String> {
+        let text: String = self.try_command(&["INFO", section]).await.ok()?;
+        let value = text.lines().find_map(|known| known.strip_prefix(line));
+        Some(value?.strip_prefix(':')?.to_owned())
+    }
+
     fn signal(&self, signal: &str) {
         let id = self.child.as_ref().unwrap().id().to_string();
         let sent = Command::new("kill").args([signal, &id]).status().unwrap();
@@ -104,17 +113,17 @@ impl RedisServer {
 
     /// Has it do something, as an operator would.
     pub async fn command<T: redis::FromRedisValue>(&self, words: &[&str]) -> T {
-        let mut connection = self
-            .client()
-            .get_multiplexed_async_connection()
-            .await
-            .unwrap();
+        self.try_command(words).await.unwrap()
+    }
+
+    async fn try_command<T: redis::FromRedisValue>(&self, words: &[&str]) -> redis::RedisResult<T> {
+        let mut connection = self.client().get_multiplexed_async_connection().await?;
         let (name, arguments) = words.split_first().unwrap();
         let mut command = redis::cmd(name);
         for argument in arguments {
             command.arg(argument);
         }
-        command.query_async(&mut connection).await.unwrap()
+        command.query_async(&mut connection).await
     }
 
     pub fn client(&self) -> redis::Client {
@@ -125,8 +134,17 @@ impl RedisServer {
         self.port
     }
 
+    /// Is asked with this password from now on.
+    pub fn with_password(mut self, password: &'static str) -> Self {
+        self.password = Some(password);
+        self
+    }
+
     pub fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}/", self.port)
+        match self.password {
+            None => format!("redis://127.0.0.1:{}/", self.port),
+            Some(password) => format!("redis://:{password}@127.0.0.1:{}/", self.port),
+        }
     }
 
     pub fn folder(&self) -> &Path {
@@ -157,8 +175,14 @@ pub fn state_trusting(url: &str, roots: Option<&str>) -> State {
 }
 
 fn open(url: &str, roots: Option<&str>, metrics: &Metrics) -> State {
+    let servers = RedisServers::one(&RedisUrl::parse(&SecretString::from(url), roots).unwrap());
+    state_on(servers, metrics)
+}
+
+/// One on these servers.
+pub fn state_on(servers: RedisServers, metrics: &Metrics) -> State {
     let parameters = Parameters::Shared(Box::new(RedisParameters {
-        url: RedisUrl::parse(&SecretString::from(url), roots).unwrap(),
+        servers,
         prefix: "test".to_owned(),
         timeout: Duration::from_secs(5),
         connect_timeout: Duration::from_secs(5),
@@ -170,7 +194,7 @@ fn open(url: &str, roots: Option<&str>, metrics: &Metrics) -> State {
     clippy::disallowed_methods,
     reason = "the tests' own environment, not the product's"
 )]
-fn program() -> PathBuf {
+pub fn program() -> PathBuf {
     std::env::var("ROOM_BROKER_TEST_REDIS")
         .map_or_else(|_unset| PathBuf::from(DEFAULT_PROGRAM), PathBuf::from)
 }
