@@ -116,10 +116,10 @@ fn is_token_byte(byte: u8) -> bool {
     let within = |first: u8, byte: u8, count: u8| byte.wrapping_sub(first) < count;
     // The first is letters of either case, the second `-`, `.`, `/` and the digits.
     within(b'a', byte | 0x20, 26)
-        | within(b'-', byte, 13)
-        | (byte == b'_')
-        | (byte == b'~')
-        | (byte == b'+')
+        || within(b'-', byte, 13)
+        || byte == b'_'
+        || byte == b'~'
+        || byte == b'+'
 }
 
 #[cfg(test)]
