@@ -51,6 +51,8 @@ export async function runSlow({ rounds, seconds }) {
         ready: (output) => output.includes("connected"),
       });
       await until("all slow clients are in", async () => (await descriptors()) >= SLOW_HEADS + SLOW_BODIES);
+      // That they all came in at once is another matter.
+      await measure();
       beside.push(await measure());
       await slow.stop("SIGKILL");
       await until("they are gone", async () => (await descriptors()) <= open + 32);
