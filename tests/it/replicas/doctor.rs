@@ -17,7 +17,7 @@ async fn said(world: &World, url: &str) -> (i32, String) {
 /// The same, with more of the section.
 pub(super) async fn said_with(world: &World, url: &str, more: &str) -> (i32, String) {
     let text = format!(
-        "{}\n[state.redis]\nurl = \"{url}\"\nconnect_timeout = \"500ms\"\n{more}",
+        "{}\n[state.redis]\nurl = \"{url}\"\nconnect_timeout = \"2s\"\n{more}",
         world.configuration()
     );
     let config = world.write("broker.toml", &text);
