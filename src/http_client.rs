@@ -1,8 +1,14 @@
 //! The one maker of outbound HTTP clients: timeouts, TLS, no redirects unless asked, a user agent.
 
+mod transport;
+
 use std::time::Duration;
 
 use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
+
+pub use transport::{ReadError, Response, Times, Transport, TransportError};
+
+const OUR_NAME: &str = concat!("room-broker/", env!("CARGO_PKG_VERSION"));
 
 /// What one use of HTTP needs.
 #[derive(Debug, Clone, Copy)]
@@ -31,7 +37,12 @@ pub enum Proxies {
 /// The HTTP stack could not be set up, for example without any trusted root.
 #[derive(Debug, thiserror::Error)]
 #[error("the HTTP client could not be built")]
-pub struct HttpClientError(#[source] reqwest::Error);
+pub enum HttpClientError {
+    /// The general client.
+    Client(#[source] reqwest::Error),
+    /// TLS of a transport.
+    Tls(#[source] rustls::Error),
+}
 
 /// Makes a client. `Accept: application/json` is its default.
 ///
@@ -50,14 +61,14 @@ pub fn http_client(parameters: HttpClientParameters) -> Result<reqwest::Client, 
         Proxies::None => reqwest::Client::builder().no_proxy(),
     };
     builder
-        .user_agent(concat!("room-broker/", env!("CARGO_PKG_VERSION")))
+        .user_agent(OUR_NAME)
         .default_headers(headers)
         .connect_timeout(parameters.connect_timeout)
         .timeout(parameters.total_timeout)
         .redirect(redirects)
         .pool_max_idle_per_host(parameters.idle_connections_max)
         .build()
-        .map_err(HttpClientError)
+        .map_err(HttpClientError::Client)
 }
 
 /// Why a body was not read to its end.

@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use reqwest::StatusCode;
 use reqwest::header::RETRY_AFTER;
-use reqwest::{Response, StatusCode};
 
-use crate::http_client::{BodyError, read_body};
+use crate::http_client::{ReadError, Response, TransportError};
 use crate::rooms::UpstreamFailure;
 
 use super::wire;
@@ -61,12 +61,13 @@ impl Fault {
         Self::unsent(UpstreamFailure::Malformed { what }, "malformed")
     }
 
-    /// A request without an answer. The error's text names a URL at most, and is dropped.
-    pub(super) fn unanswered(error: &reqwest::Error) -> Self {
-        let again = if error.is_connect() {
-            Again::Always
-        } else {
-            Again::IfRead
+    /// A request without an answer.
+    pub(super) fn unanswered(error: TransportError) -> Self {
+        let again = match error {
+            TransportError::Unconnected { .. } => Again::Always,
+            TransportError::Unwritable | TransportError::Timeout | TransportError::BrokenOff => {
+                Again::IfRead
+            }
         };
         let (failure, label) = if error.is_timeout() {
             (UpstreamFailure::Timeout, "timeout")
@@ -96,17 +97,15 @@ impl Fault {
 pub(super) async fn sort(response: Response, bytes_max: usize) -> Result<Vec<u8>, Fault> {
     let status = response.status();
     if status.is_success() {
-        return read_body(response, bytes_max)
-            .await
-            .map_err(|error| match error {
-                BodyError::TooLarge { .. } => Fault::malformed("it is too long"),
-                BodyError::Broken(error) if error.is_timeout() => Fault::unanswered(&error),
-                BodyError::Broken(_) => Fault {
-                    again: Again::IfRead,
-                    is_outage: true,
-                    ..Fault::malformed("it breaks off")
-                },
-            });
+        return response.read(bytes_max).await.map_err(|error| match error {
+            ReadError::TooLong => Fault::malformed("it is too long"),
+            ReadError::Transport(error) if error.is_timeout() => Fault::unanswered(error),
+            ReadError::Transport(_) => Fault {
+                again: Again::IfRead,
+                is_outage: true,
+                ..Fault::malformed("it breaks off")
+            },
+        });
     }
     let code = status.as_u16();
     let asked_pause = retry_after(&response);
@@ -128,7 +127,7 @@ pub(super) async fn sort(response: Response, bytes_max: usize) -> Result<Vec<u8>
             }
         }
         _ if status.is_client_error() => {
-            let fields = match read_body(response, REJECTION_BYTES_MAX).await {
+            let fields = match response.read(REJECTION_BYTES_MAX).await {
                 Ok(body) => wire::rejected_fields(&body),
                 Err(_unread) => Vec::new(),
             };

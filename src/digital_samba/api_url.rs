@@ -45,6 +45,11 @@ pub(super) enum RoomSegment<'a> {
 }
 
 impl ApiUrl {
+    /// The base as it is.
+    pub(super) fn as_url(&self) -> &Url {
+        &self.0
+    }
+
     /// The URL of an operation with the values of its path's parameters, in their order. Each is
     /// encoded on its own.
     pub(super) fn with(&self, operation: &Operation, parameters: &[String]) -> Url {

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use aws_lc_rs::rand;
+use hyper::http::request;
+use reqwest::Body;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
@@ -13,7 +15,7 @@ use url::Url;
 
 use crate::clock::Clock;
 use crate::developer_key::DeveloperKey;
-use crate::http_client::{HttpClientError, HttpClientParameters, Proxies, http_client};
+use crate::http_client::{HttpClientError, Proxies, Times, Transport};
 use crate::metrics::{Metrics, UpstreamCall};
 use crate::rooms::UpstreamFailure;
 use crate::state::State;
@@ -54,7 +56,7 @@ impl Call<'_> {
 }
 
 pub(super) struct Exchange {
-    http: reqwest::Client,
+    pub(super) transport: Transport,
     pub(super) parameters: Parameters,
     key: Arc<ArcSwap<DeveloperKey>>,
     pub(super) clock: Clock,
@@ -72,14 +74,11 @@ impl Exchange {
         metrics: Metrics,
         state: State,
     ) -> Result<Self, HttpClientError> {
-        let http = http_client(HttpClientParameters {
-            connect_timeout: parameters.connect_timeout,
-            total_timeout: parameters.request_timeout,
-            redirects_max: 0,
-            // All that were needed at once are kept, the gateway's too: permits bound them.
-            idle_connections_max: usize::MAX,
-            proxies: Proxies::OfEnvironment,
-        })?;
+        let transport = Transport::new(
+            parameters.api_url.as_url(),
+            parameters.connect_timeout,
+            Proxies::OfEnvironment,
+        )?;
         let breaker = Breaker::new(
             parameters.breaker_failures,
             parameters.breaker_open_for,
@@ -87,7 +86,7 @@ impl Exchange {
             metrics.upstream_breaker_open.clone(),
         );
         Ok(Self {
-            http,
+            transport,
             budget: Budget::new(
                 "upstream",
                 parameters.requests_per_minute,
@@ -199,19 +198,21 @@ impl Exchange {
     }
 
     /// A request in the team's name.
-    pub(super) fn request(&self, operation: &Operation, url: Url) -> reqwest::RequestBuilder {
+    pub(super) fn request(&self, operation: &Operation, url: &Url) -> request::Builder {
         let Parameters {
             team,
             authorization,
             ..
         } = self.parameters;
-        self.http
-            .request(operation.method.on_the_wire(), url)
-            .headers(trace_context::outgoing())
-            .header(
-                AUTHORIZATION,
-                self.key.load().authorization(authorization, team),
-            )
+        let key = self.key.load();
+        let mut request = request::Builder::new()
+            .method(operation.method.on_the_wire())
+            .uri(url.as_str())
+            .header(AUTHORIZATION, key.authorization(authorization, team));
+        if let Some(headers) = request.headers_mut() {
+            headers.extend(trace_context::outgoing());
+        }
+        request
     }
 
     async fn send(&self, call: &Call<'_>, left: Duration) -> Result<Vec<u8>, Fault> {
@@ -221,20 +222,19 @@ impl Exchange {
             answer_bytes_max,
             ..
         } = &self.parameters;
-        let url = api_url.of(call.operation, call.room);
-        let mut request = self
-            .request(call.operation, url)
-            .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
-            .timeout((*request_timeout).min(left));
+        let mut url = api_url.of(call.operation, call.room);
         if !call.query.is_empty() {
-            request = request.query(call.query);
+            url.query_pairs_mut().extend_pairs(call.query);
         }
-        if let Some(body) = &call.body {
-            request = request.body(body.clone());
-        }
-        match request.send().await {
-            Ok(response) => answer::sort(response, *answer_bytes_max).await,
-            Err(error) => Err(Fault::unanswered(&error)),
+        let request = self
+            .request(call.operation, &url)
+            .header(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let body = call.body.clone().map(Body::from).unwrap_or_default();
+        let whole = (*request_timeout).min(left);
+        let times = Times { head: whole, whole };
+        match self.transport.send(request, body, times).await {
+            Ok(answer) => answer::sort(answer, *answer_bytes_max).await,
+            Err(error) => Err(Fault::unanswered(error)),
         }
     }
 }

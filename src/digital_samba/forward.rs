@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::Response;
+use reqwest::Body as HttpBody;
 use reqwest::header::{
     ACCEPT, CONTENT_DISPOSITION, CONTENT_LANGUAGE, CONTENT_TYPE, HeaderMap, HeaderName,
     HeaderValue, RETRY_AFTER,
@@ -17,7 +17,7 @@ use serde::de::IgnoredAny;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::Instrument as _;
 
-use crate::http_client::read_body;
+use crate::http_client::{Response, Times, TransportError};
 use crate::metrics::UpstreamCall;
 use crate::rooms::UpstreamFailure;
 use crate::trace_context;
@@ -232,29 +232,35 @@ impl Forwarder {
             body,
             whole,
         } = request;
-        let url = self.exchange.parameters.api_url.with(operation, parameters);
-        let mut builder = self.exchange.request(operation, url);
-        builder = builder.timeout(self.parameters.total_timeout);
+        let mut url = self.exchange.parameters.api_url.with(operation, parameters);
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        let mut builder = self.exchange.request(operation, &url);
         if !operation.answer.is_json() {
             builder = builder.header(ACCEPT, HeaderValue::from_static("application/json, */*"));
         }
-        if !query.is_empty() {
-            builder = builder.query(query);
-        }
         let mut caller_fault = None;
-        builder = match body {
-            ForwardBody::Nothing => builder,
-            ForwardBody::Json(json) => builder
-                .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
-                .body(json),
+        let body = match body {
+            ForwardBody::Nothing => HttpBody::default(),
+            ForwardBody::Json(json) => {
+                let json_type = HeaderValue::from_static("application/json");
+                builder = builder.header(CONTENT_TYPE, json_type);
+                HttpBody::from(json)
+            }
             ForwardBody::Upload(upload) => {
                 let (content_type, body, fault) = upload.into_body();
                 caller_fault = Some(fault);
-                builder.header(CONTENT_TYPE, content_type).body(body)
+                builder = builder.header(CONTENT_TYPE, content_type);
+                body
             }
         };
+        let times = Times {
+            head: self.parameters.answer_timeout,
+            whole: self.parameters.total_timeout,
+        };
         let started = self.exchange.clock.monotonic();
-        let sent = tokio::time::timeout(self.parameters.answer_timeout, builder.send()).await;
+        let sent = self.exchange.transport.send(builder, body, times).await;
         let taken = self.exchange.clock.monotonic().since(started);
         let seconds = &self.exchange.metrics.upstream_seconds;
         seconds.observe(taken.as_secs_f64());
@@ -263,15 +269,10 @@ impl Forwarder {
             return Err(fault.into());
         }
         let response = match sent {
-            Ok(Ok(response)) => response,
-            Ok(Err(error)) if !error.is_timeout() => {
+            Ok(response) => response,
+            Err(error) => {
                 leave.failed();
-                let retry_after = RETRY_AFTER_DEFAULT;
-                return Err(UpstreamFailure::Unavailable { retry_after }.into());
-            }
-            Ok(Err(_)) | Err(_) => {
-                leave.failed();
-                return Err(UpstreamFailure::Timeout.into());
+                return Err(unanswered(error).into());
             }
         };
         if matches!(response.status().as_u16(), 502..=504) {
@@ -314,7 +315,7 @@ impl Forwarder {
             200..=299 => Ok(Forwarded {
                 status: code,
                 headers: passed_on(response.headers()),
-                body: self.stream(Bytes::new(), response.content_length(), response, permit),
+                body: self.stream(Bytes::new(), response.length_left(), response, permit),
             }),
             _ => Err(malformed(
                 "it is a redirect or another status without meaning here",
@@ -328,7 +329,7 @@ impl Forwarder {
         let headers = response.headers();
         let is_json = is_json(headers);
         let retry_after = headers.get(RETRY_AFTER).cloned();
-        let reading = read_body(response, REJECTION_BYTES_MAX);
+        let reading = response.read(REJECTION_BYTES_MAX);
         let body = match tokio::time::timeout(self.parameters.idle_timeout, reading).await {
             Ok(Ok(body)) if is_json && is_well_formed(&body) => Bytes::from(body),
             Ok(_) | Err(_) => {
@@ -359,7 +360,7 @@ impl Forwarder {
         let status = response.status().as_u16();
         let headers = passed_on(response.headers());
         // Asked before anything is read: it becomes what is left.
-        let length = response.content_length();
+        let length = response.length_left();
         let bytes_max = self.parameters.json_bytes_max;
         let mut read = Vec::new();
         loop {
@@ -367,8 +368,8 @@ impl Forwarder {
             match next {
                 Ok(Ok(Some(chunk))) => read.extend_from_slice(&chunk),
                 Ok(Ok(None)) => break,
-                Ok(Err(_)) => return Err(malformed("it breaks off")),
-                Err(_) => return Err(UpstreamFailure::Timeout.into()),
+                Ok(Err(error)) if !error.is_timeout() => return Err(malformed("it breaks off")),
+                Ok(Err(_)) | Err(_) => return Err(UpstreamFailure::Timeout.into()),
             }
             if read.len() > bytes_max {
                 if whole {
@@ -406,6 +407,14 @@ impl Forwarder {
         let beginning = chunks::Beginning { read, length };
         AnswerBody::Chunks(Chunks::of(beginning, response, limits, permit))
     }
+}
+
+fn unanswered(error: TransportError) -> UpstreamFailure {
+    if error.is_timeout() {
+        return UpstreamFailure::Timeout;
+    }
+    let retry_after = RETRY_AFTER_DEFAULT;
+    UpstreamFailure::Unavailable { retry_after }
 }
 
 /// The word for a failure in the metric of upstream calls.

@@ -1,13 +1,17 @@
 //! What an operator meets beside the main job: a health check while the configuration is bad,
 //! commands in a pipe, changes that wait for a start, an end that is asked for twice.
 
+use std::io::ErrorKind;
+use std::pin::pin;
 use std::process::Stdio;
 
 use room_broker::simulator::Moment;
 use room_broker::simulator::identity_provider::User;
+use tokio::io::AsyncReadExt as _;
+use tokio::net::TcpListener;
 
 use crate::support::process::{Broker, World, program, run};
-use crate::support::until;
+use crate::support::{DEVELOPER_KEY, until};
 
 const MINT: [&str; 5] = [
     "mint",
@@ -64,6 +68,56 @@ async fn the_doctor_leaves_no_audit_file_behind() {
     let ended = run(command).await;
     assert!(ended.out.contains("ok "), "{}{}", ended.out, ended.err);
     assert!(!world.path("audit.jsonl").exists());
+}
+
+/// What a proxy is told first by the one connection that it takes.
+async fn told(proxy: std::net::TcpListener) -> String {
+    let proxy = TcpListener::from_std(proxy).unwrap();
+    let (mut connection, _) = proxy.accept().await.unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(connection.read_u8().await.unwrap());
+    }
+    String::from_utf8(head).unwrap().to_ascii_lowercase()
+}
+
+#[tokio::test]
+async fn upstream_is_called_through_the_proxy_that_the_environment_names() {
+    let world = World::new();
+    let text = world.configuration();
+    let text = text.replace(world.upstream.base_url(), "https://127.0.0.1:1");
+    let config = world.write("broker.toml", &text);
+    let proxy = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    proxy.set_nonblocking(true).unwrap();
+    let address = proxy.local_addr().unwrap();
+    let doctor = |none_for: &str| {
+        let mut command = program(["doctor", "--config"]);
+        command.arg(&config);
+        command.env("HTTPS_PROXY", format!("http://ada:secret@{address}"));
+        command.env("NO_PROXY", none_for);
+        run(command)
+    };
+    let direct = doctor("127.0.0.1").await;
+    assert_eq!(direct.code, 1, "{}", direct.out);
+    let came = proxy.accept();
+    assert!(came.is_err_and(|error| error.kind() == ErrorKind::WouldBlock));
+
+    let mut tunnelled = pin!(doctor(""));
+    let told = tokio::select! {
+        told = told(proxy) => told,
+        ended = &mut tunnelled => panic!("it asked no proxy: {}", ended.out),
+    };
+    let tunnelled = tunnelled.await;
+    assert_eq!(tunnelled.code, 1, "{}", tunnelled.out);
+    assert!(
+        told.starts_with("connect 127.0.0.1:1 http/1.1\r\n"),
+        "{told}"
+    );
+    let credential = "\r\nproxy-authorization: basic ywrhonnly3jlda==\r\n";
+    assert!(told.contains(credential), "{told}");
+    assert!(!told.contains(DEVELOPER_KEY), "{told}");
+    let said = format!("{}{}", tunnelled.out, tunnelled.err);
+    assert!(!said.contains("secret"), "{said}");
 }
 
 #[tokio::test]

@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::Stream;
-use reqwest::Response;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
+
+use crate::http_client::Response;
 
 /// Pieces between the two sides.
 const PIECES_MAX: usize = 2;

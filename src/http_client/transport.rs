@@ -1,0 +1,182 @@
+//! Outbound HTTP to the one origin that is called at every request: connections, TLS, the way
+//! through a proxy and times, and nothing that reads a URL or copies header fields again, as a
+//! client for everywhere does for redirects. Never follows one.
+
+mod connector;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::BodyExt as _;
+use hyper::body::{Body as _, Incoming};
+use hyper_util::client::legacy;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use reqwest::header::{ACCEPT, HeaderMap, HeaderValue, USER_AGENT};
+use reqwest::{Body, StatusCode};
+use tokio::time::{Instant, timeout_at};
+
+use super::{HttpClientError, OUR_NAME, Proxies};
+
+use connector::{ConnectTimeout, Connector};
+
+/// Connections over HTTP/1.1 to one origin, kept for whoever sends next.
+#[derive(Debug, Clone)]
+pub struct Transport {
+    client: legacy::Client<Connector, Body>,
+}
+
+/// How long an exchange may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Times {
+    /// Until the answer's head, the request's body included.
+    pub head: Duration,
+    /// Until the end of the answer's body.
+    pub whole: Duration,
+}
+
+/// Why an exchange did not come to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TransportError {
+    /// The request cannot be written as HTTP.
+    #[error("the request cannot be written")]
+    Unwritable,
+    /// There is no connection, so that nothing was sent.
+    #[error("cannot be connected to")]
+    Unconnected {
+        /// Whether that took too long.
+        too_slow: bool,
+    },
+    /// It took too long.
+    #[error("takes too long")]
+    Timeout,
+    /// The connection broke off, or what came over it is no HTTP.
+    #[error("broke off")]
+    BrokenOff,
+}
+
+impl TransportError {
+    /// Whether time ran out.
+    pub fn is_timeout(self) -> bool {
+        matches!(self, Self::Timeout | Self::Unconnected { too_slow: true })
+    }
+}
+
+impl Transport {
+    /// A transport to the origin of `url`. `connect_timeout` is for TCP, a proxy and TLS together;
+    /// a proxy of the environment counts for `https` alone, since plain HTTP stays on this machine.
+    ///
+    /// # Errors
+    /// [`HttpClientError`] when TLS cannot be set up.
+    pub fn new(
+        url: &url::Url,
+        connect_timeout: Duration,
+        proxies: Proxies,
+    ) -> Result<Self, HttpClientError> {
+        let connector = Connector::new(url, connect_timeout, proxies)?;
+        // What is kept was needed at once, so that callers' own bounds bound it.
+        let client = legacy::Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .build(connector);
+        Ok(Self { client })
+    }
+
+    /// Sends a request and waits for the head of its answer.
+    ///
+    /// # Errors
+    /// [`TransportError`] when there is none.
+    pub async fn send(
+        &self,
+        request: hyper::http::request::Builder,
+        body: Body,
+        times: Times,
+    ) -> Result<Response, TransportError> {
+        let request = request.body(body);
+        let mut request = request.map_err(|_unwritable| TransportError::Unwritable)?;
+        let headers = request.headers_mut();
+        headers.insert(USER_AGENT, HeaderValue::from_static(OUR_NAME));
+        if !headers.contains_key(ACCEPT) {
+            headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        }
+        let now = Instant::now();
+        let head_until = now + times.head.min(times.whole);
+        let until = now + times.whole;
+        match timeout_at(head_until, self.client.request(request)).await {
+            Ok(Ok(inner)) => Ok(Response { inner, until }),
+            Ok(Err(error)) if error.is_connect() => Err(TransportError::Unconnected {
+                too_slow: ConnectTimeout::is_cause_of(&error),
+            }),
+            Ok(Err(_error)) => Err(TransportError::BrokenOff),
+            Err(_elapsed) => Err(TransportError::Timeout),
+        }
+    }
+}
+
+/// An answer whose body is still on its way.
+#[derive(Debug)]
+pub struct Response {
+    inner: hyper::Response<Incoming>,
+    until: Instant,
+}
+
+/// Why a body was not read as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// Longer than allowed; reading stopped there.
+    #[error("is too long")]
+    TooLong,
+    /// It did not come to its end.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+}
+
+impl Response {
+    /// Its status.
+    pub fn status(&self) -> StatusCode {
+        self.inner.status()
+    }
+
+    /// Its header fields.
+    pub fn headers(&self) -> &HeaderMap {
+        self.inner.headers()
+    }
+
+    /// How long what is left of the body is, if its head says so.
+    pub fn length_left(&self) -> Option<u64> {
+        self.inner.body().size_hint().exact()
+    }
+
+    /// The next piece of the body; `None` at its end.
+    ///
+    /// # Errors
+    /// [`TransportError`] when it breaks off or takes too long.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, TransportError> {
+        loop {
+            let next = self.inner.body_mut().frame();
+            let frame = match timeout_at(self.until, next).await {
+                Ok(Some(Ok(frame))) => frame,
+                Ok(Some(Err(_error))) => return Err(TransportError::BrokenOff),
+                Ok(None) => return Ok(None),
+                Err(_elapsed) => return Err(TransportError::Timeout),
+            };
+            // Trailers say nothing here.
+            if let Ok(piece) = frame.into_data() {
+                return Ok(Some(piece));
+            }
+        }
+    }
+
+    /// All of the body, of at most `bytes_max` bytes, whatever its head claims.
+    ///
+    /// # Errors
+    /// [`ReadError`] when it is longer, breaks off or takes too long.
+    pub async fn read(mut self, bytes_max: usize) -> Result<Vec<u8>, ReadError> {
+        let mut body = Vec::new();
+        while let Some(piece) = self.chunk().await? {
+            if body.len().saturating_add(piece.len()) > bytes_max {
+                return Err(ReadError::TooLong);
+            }
+            body.extend_from_slice(&piece);
+        }
+        Ok(body)
+    }
+}
