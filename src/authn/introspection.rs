@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use moka::sync::Cache;
 use secrecy::{ExposeSecret as _, SecretString};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use tokio::sync::watch;
 use tracing::Instrument as _;
 
@@ -19,11 +19,11 @@ use super::bearer::Bearer;
 use super::claim_checks::Source;
 use super::errors::{AuthnError, InvalidReason};
 use super::issuer::{Accepted, IssuerContext, Limits};
-use super::json;
 use super::jwt::VerifiedClaims;
 use super::key::Trust;
 use super::parameters::{IntrospectionParameters, IssuerParameters, Matches};
 use super::provider::{ExchangeError, ProviderClient};
+use super::raw_claims::Claims;
 use super::verified::{TokenHash, Verified, VerifiedTokens};
 
 /// Questions under way at once: beyond it callers are told to come back, or a flood of invented
@@ -177,10 +177,7 @@ impl Introspection {
         answer
     }
 
-    async fn exchange(
-        &self,
-        token: &SecretString,
-    ) -> Result<Map<String, Value>, IntrospectionError> {
+    async fn exchange(&self, token: &SecretString) -> Result<Claims, IntrospectionError> {
         let form = [
             ("token", token.expose_secret()),
             ("token_type_hint", "access_token"),
@@ -190,12 +187,12 @@ impl Introspection {
         } = &self.parameters;
         let answer = self.client.post_form(url, authorization, &form).await;
         let answer = answer.map_err(IntrospectionError::Exchange)?;
-        json::parse_object(&answer).ok_or(IntrospectionError::Form)
+        Claims::parse(answer.into_boxed_slice()).ok_or(IntrospectionError::Form)
     }
 
     /// `active` must be the boolean `true`: not 1, not "true".
-    fn judge(&self, answer: Map<String, Value>) -> Result<Verified, InvalidReason> {
-        if answer.get("active") != Some(&Value::Bool(true)) {
+    fn judge(&self, answer: Claims) -> Result<Verified, InvalidReason> {
+        if answer.members().get("active") != Some(&Value::Bool(true)) {
             return Err(InvalidReason::Inactive);
         }
         let until = self.clock.monotonic().plus(self.parameters.positive_ttl);

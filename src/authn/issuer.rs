@@ -172,7 +172,7 @@ impl Accepted {
             source: self.source,
         };
         let expires_at = claim_checks::check(self.claims.members(), &expected, now)?;
-        let principal = claims::principal(issuer, self.claims.into_members(), expires_at)
+        let principal = claims::principal(issuer, self.claims.into_claims(), expires_at)
             .map_err(|_unusable| InvalidReason::Subject)?;
         let usable_until = expires_at.map(|end| claim_checks::usable_until(end, limits.leeway));
         Ok(Verified {

@@ -13,6 +13,7 @@ use super::errors::InvalidReason;
 use super::json;
 use super::jwks::KID_BYTES_MAX;
 use super::key::VerificationKey;
+use super::raw_claims::Claims;
 
 /// Which form a bearer has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +50,8 @@ impl<'a> UnverifiedToken<'a> {
         let (signed, signature) = token.rsplit_once('.').ok_or(InvalidReason::Malformed)?;
         let (header, claims) = signed.split_once('.').ok_or(InvalidReason::Malformed)?;
         let header = UnverifiedHeader::parse(&object(header)?)?;
-        let claims = UnverifiedClaims(object(claims)?);
+        let claims = Claims::parse(decode(claims)?.into_boxed_slice());
+        let claims = UnverifiedClaims(claims.ok_or(InvalidReason::Malformed)?);
         let signature = decode(signature)?;
         if signature.is_empty() {
             return Err(InvalidReason::Unsigned);
@@ -132,29 +134,29 @@ impl UnverifiedHeader {
 }
 
 /// Claims before verification: enough to choose the issuer and no more.
-pub(super) struct UnverifiedClaims(Map<String, Value>);
+pub(super) struct UnverifiedClaims(Claims);
 
 impl UnverifiedClaims {
     pub(super) fn issuer(&self) -> Option<&str> {
-        self.0.get("iss").and_then(Value::as_str)
+        self.0.members().get("iss").and_then(Value::as_str)
     }
 }
 
 /// Claims by the issuer's word: under its signature, or as its introspection answered. What they
 /// say is still to be checked.
-pub(super) struct VerifiedClaims(Map<String, Value>);
+pub(super) struct VerifiedClaims(Claims);
 
 impl VerifiedClaims {
     /// The claims of an answer that came from the issuer itself.
-    pub(super) fn from_introspection(answer: Map<String, Value>) -> Self {
+    pub(super) fn from_introspection(answer: Claims) -> Self {
         Self(answer)
     }
 
     pub(super) fn members(&self) -> &Map<String, Value> {
-        &self.0
+        self.0.members()
     }
 
-    pub(super) fn into_members(self) -> Map<String, Value> {
+    pub(super) fn into_claims(self) -> Claims {
         self.0
     }
 }
@@ -296,7 +298,7 @@ mod tests {
         let mut token = UnverifiedToken::parse(&text).unwrap();
         assert!(token.verify(&other).is_none());
         let verified = token.verify(&ours).unwrap();
-        assert_eq!(Value::Object(verified.into_members()), claims());
+        assert_eq!(Value::Object(verified.members().clone()), claims());
         let forged = text.replacen('.', ".e", 1);
         assert!(UnverifiedToken::parse(&forged).is_err());
     }
