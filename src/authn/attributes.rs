@@ -6,11 +6,9 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::OnceLock;
 
+use super::raw_claims::{Claims, RawClaims, weight_of_text};
 use cel::common::types::{CelList, CelMap, CelMapKey, CelString};
 use cel::common::value::{CowVal, Val};
-use serde_json::Map;
-
-use super::raw_claims::{Claims, RawClaims, weight_of_text};
 
 /// The variables `user` and `principal` of policy conditions.
 ///
@@ -168,7 +166,7 @@ impl SampleAttributes {
     pub fn new() -> Self {
         Self {
             groups: [Box::from(Self::TEXT)],
-            values: Values::new(Claims::stated(Map::new()).into_raw()),
+            values: Values::new(Claims::default().to_raw()),
         }
     }
 

@@ -16,7 +16,7 @@ use super::errors::{AuthnError, InvalidReason};
 use super::introspection::Introspection;
 use super::issuer::{Issuer, IssuerContext, Keys, Limits};
 use super::jwks::Skipped;
-use super::jwt::{TokenForm, UnverifiedToken};
+use super::jwt::{DecodedToken, TokenForm, UnverifiedToken};
 use super::parameters::{IssuerParameters, Parameters};
 use super::principal::Principal;
 use super::provider::ProviderClient;
@@ -140,7 +140,8 @@ impl Authenticator {
     ) -> Result<Arc<Verified>, AuthnError> {
         match TokenForm::of(bearer.as_str()) {
             TokenForm::Jws => {
-                let token = UnverifiedToken::parse(bearer.as_str())?;
+                let token = DecodedToken::decode(bearer.as_str())?;
+                let token = UnverifiedToken::parse(&token)?;
                 let issuer = token.claims().issuer();
                 let issuer = issuer.and_then(|issuer| self.issuers.get(issuer));
                 let issuer = issuer.ok_or(InvalidReason::Issuer)?;

@@ -5,11 +5,10 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
-
 use crate::clock::UnixTime;
 use crate::domain::{AvatarUrl, DisplayName, Subject, TextFault, UserId};
 
+use super::json::{Json, Members};
 use super::parameters::IssuerParameters;
 use super::principal::{Principal, Proven};
 use super::raw_claims::Claims;
@@ -63,20 +62,20 @@ impl ClaimPointer {
         Self(Box::new([Box::from(name)]))
     }
 
-    pub(super) fn find<'a>(&self, claims: &'a Map<String, Value>) -> Option<&'a Value> {
+    pub(super) fn find<'a, 'j>(&self, claims: &'a Members<'j>) -> Option<&'a Json<'j>> {
         let (first, rest) = self.0.split_first()?;
         let mut value = claims.get(first.as_ref())?;
         for step in rest {
             value = match value {
-                Value::Object(members) => members.get(step.as_ref())?,
-                Value::Array(entries) => entries.get(step.parse::<usize>().ok()?)?,
-                Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => return None,
+                Json::Object(members) => members.get(step.as_ref())?,
+                Json::List(entries) => entries.get(step.parse::<usize>().ok()?)?,
+                Json::Null | Json::Bool(_) | Json::Number(_) | Json::Text(_) => return None,
             };
         }
         Some(value)
     }
 
-    fn text<'a>(&self, claims: &'a Map<String, Value>) -> Option<&'a str> {
+    fn text<'a>(&self, claims: &'a Members<'_>) -> Option<&'a str> {
         self.find(claims)?.as_str()
     }
 }
@@ -110,7 +109,7 @@ pub enum ClaimsFault {
 /// Maps claims that were checked; the subject is all they must have.
 pub(super) fn principal(
     issuer: &IssuerParameters,
-    claims: Claims,
+    claims: &Claims<'_>,
     expires_at: Option<UnixTime>,
 ) -> Result<Principal, ClaimsFault> {
     let mapping = &issuer.claims;
@@ -131,18 +130,18 @@ pub(super) fn principal(
         groups: groups(mapping, members),
         has_groups_claim: mapping.groups.find(members).is_some(),
         expires_at,
-        claims: claims.into_raw(),
+        claims: claims.to_raw(),
     }))
 }
 
-fn groups(mapping: &ClaimMapping, claims: &Map<String, Value>) -> Box<[Box<str>]> {
+fn groups(mapping: &ClaimMapping, claims: &Members<'_>) -> Box<[Box<str>]> {
     match (mapping.groups.find(claims), &mapping.groups_split) {
-        (Some(Value::Array(entries)), _) => entries
+        (Some(Json::List(entries)), _) => entries
             .iter()
-            .filter_map(Value::as_str)
+            .filter_map(Json::as_str)
             .map(Box::from)
             .collect(),
-        (Some(Value::String(text)), Some(separator)) => text
+        (Some(Json::Text(text)), Some(separator)) => text
             .split(separator.as_str())
             .filter(|part| !part.is_empty())
             .map(Box::from)
@@ -154,7 +153,7 @@ fn groups(mapping: &ClaimMapping, claims: &Map<String, Value>) -> Box<[Box<str>]
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::authn::parameters::KeySource;
@@ -164,8 +163,7 @@ mod tests {
         let mut issuer = issuer(KeySource::None, &[]);
         change(&mut issuer.claims);
         let text = serde_json::to_vec(claims).unwrap();
-        let claims = Claims::parse(text.into_boxed_slice()).unwrap();
-        principal(&issuer, claims, None).unwrap()
+        principal(&issuer, &Claims::parse(&text).unwrap(), None).unwrap()
     }
 
     fn groups_at(pointer: &str, split: Option<&str>, claims: &Value) -> Vec<String> {

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use moka::sync::Cache;
 use secrecy::{ExposeSecret as _, SecretString};
-use serde_json::Value;
 use tokio::sync::watch;
 use tracing::Instrument as _;
 
@@ -19,6 +18,7 @@ use super::bearer::Bearer;
 use super::claim_checks::Source;
 use super::errors::{AuthnError, InvalidReason};
 use super::issuer::{Accepted, IssuerContext, Limits};
+use super::json::Json;
 use super::jwt::VerifiedClaims;
 use super::key::Trust;
 use super::parameters::{IntrospectionParameters, IssuerParameters, Matches};
@@ -154,15 +154,14 @@ impl Introspection {
     }
 
     async fn answer(&self, token: &SecretString, hash: TokenHash) -> Answer {
-        let (outcome, answer) = match self.exchange(token).await {
-            Ok(members) => match self.judge(members) {
-                Ok(verified) => ("active", Ok(Arc::new(verified))),
-                Err(reason) => {
-                    let until = self.clock.monotonic().plus(self.parameters.negative_ttl);
-                    self.refused.insert(hash, (until, reason));
-                    ("inactive", Err(reason.into()))
-                }
-            },
+        let answer = self.exchange(token).await;
+        let (outcome, answer) = match answer.and_then(|answer| self.judge(&answer)) {
+            Ok(Ok(verified)) => ("active", Ok(Arc::new(verified))),
+            Ok(Err(reason)) => {
+                let until = self.clock.monotonic().plus(self.parameters.negative_ttl);
+                self.refused.insert(hash, (until, reason));
+                ("inactive", Err(reason.into()))
+            }
             Err(error) => {
                 let error: &dyn Error = &error;
                 tracing::warn!(issuer = %self.issuer.name, error, "a token could not be introspected");
@@ -177,7 +176,7 @@ impl Introspection {
         answer
     }
 
-    async fn exchange(&self, token: &SecretString) -> Result<Claims, IntrospectionError> {
+    async fn exchange(&self, token: &SecretString) -> Result<Vec<u8>, IntrospectionError> {
         let form = [
             ("token", token.expose_secret()),
             ("token_type_hint", "access_token"),
@@ -186,14 +185,14 @@ impl Introspection {
             url, authorization, ..
         } = &self.parameters;
         let answer = self.client.post_form(url, authorization, &form).await;
-        let answer = answer.map_err(IntrospectionError::Exchange)?;
-        Claims::parse(answer.into_boxed_slice()).ok_or(IntrospectionError::Form)
+        answer.map_err(IntrospectionError::Exchange)
     }
 
     /// `active` must be the boolean `true`: not 1, not "true".
-    fn judge(&self, answer: Claims) -> Result<Verified, InvalidReason> {
-        if answer.members().get("active") != Some(&Value::Bool(true)) {
-            return Err(InvalidReason::Inactive);
+    fn judge(&self, answer: &[u8]) -> Result<Result<Verified, InvalidReason>, IntrospectionError> {
+        let answer = Claims::parse(answer).ok_or(IntrospectionError::Form)?;
+        if !matches!(answer.members().get("active"), Some(Json::Bool(true))) {
+            return Ok(Err(InvalidReason::Inactive));
         }
         let until = self.clock.monotonic().plus(self.parameters.positive_ttl);
         let accepted = Accepted {
@@ -201,7 +200,7 @@ impl Introspection {
             source: Source::Introspection,
             trust: Arc::new(Trust::until(until)),
         };
-        accepted.into_verified(&self.issuer, self.limits, self.clock.now())
+        Ok(accepted.into_verified(&self.issuer, self.limits, self.clock.now()))
     }
 
     fn unavailable(&self) -> AuthnError {

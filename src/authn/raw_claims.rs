@@ -10,22 +10,21 @@ use cel::common::types::{
     CelBool, CelDouble, CelInt, CelList, CelMap, CelMapKey, CelNull, CelString, CelUInt,
 };
 use cel::common::value::Val;
-use serde_json::{Map, Value};
 
-use super::json;
+use super::json::{self, Json, Members};
 
 /// The claims of a credential that is being verified.
 #[derive(Default)]
-pub(super) struct Claims {
-    members: Map<String, Value>,
+pub(super) struct Claims<'a> {
+    members: Members<'a>,
     /// None if they were stated and not read.
-    text: Option<Box<[u8]>>,
+    text: Option<&'a [u8]>,
 }
 
-impl Claims {
+impl<'a> Claims<'a> {
     /// Reads them, as strictly as [`json`] does.
-    pub(super) fn parse(text: Box<[u8]>) -> Option<Self> {
-        let members = json::parse_object(&text)?;
+    pub(super) fn parse(text: &'a [u8]) -> Option<Self> {
+        let members = json::parse_object(text)?;
         Some(Self {
             members,
             text: Some(text),
@@ -33,28 +32,27 @@ impl Claims {
     }
 
     /// Claims that no credential made.
-    pub(super) fn stated(members: Map<String, Value>) -> Self {
+    pub(super) fn stated(members: Members<'a>) -> Self {
         Self {
             members,
             text: None,
         }
     }
 
-    pub(super) fn members(&self) -> &Map<String, Value> {
+    pub(super) fn members(&self) -> &Members<'a> {
         &self.members
     }
 
     /// What is kept of them.
-    pub(super) fn into_raw(self) -> RawClaims {
-        let weight = weight_of_members(&self.members);
+    pub(super) fn to_raw(&self) -> RawClaims {
         let (text, value) = match self.text {
-            Some(text) => (text, OnceLock::new()),
-            None => (Box::default(), OnceLock::from(map(self.members))),
+            Some(text) => (Box::from(text), OnceLock::new()),
+            None => (Box::default(), OnceLock::from(map(&self.members))),
         };
         RawClaims {
             text,
             value,
-            weight,
+            weight: weight_of_members(&self.members),
         }
     }
 }
@@ -71,7 +69,7 @@ impl RawClaims {
     pub(super) fn value(&self) -> &(dyn Val + 'static) {
         let value = self.value.get_or_init(|| {
             // It was read once; could it not be read again, no claims would give no rights.
-            map(json::parse_object(&self.text).unwrap_or_default())
+            map(&json::parse_object(&self.text).unwrap_or_default())
         });
         &**value
     }
@@ -94,63 +92,60 @@ pub(super) fn weight_of_text(text: &str) -> usize {
     1 + text.len() / BYTES_PER_ELEMENT
 }
 
-fn weight_of_members(members: &Map<String, Value>) -> usize {
-    let values = members.values().map(weight_of);
+fn weight_of_members(members: &Members<'_>) -> usize {
+    let values = members.iter().map(|(_, value)| weight_of(value));
     values.fold(members.len(), usize::saturating_add)
 }
 
-fn weight_of(value: &Value) -> usize {
+fn weight_of(value: &Json<'_>) -> usize {
     match value {
-        Value::Null | Value::Bool(_) | Value::Number(_) => 1,
-        Value::String(text) => weight_of_text(text),
-        Value::Array(entries) => entries.iter().map(weight_of).fold(1, usize::saturating_add),
-        Value::Object(members) => weight_of_members(members),
+        Json::Null | Json::Bool(_) | Json::Number(_) => 1,
+        Json::Text(text) => weight_of_text(text),
+        Json::List(entries) => entries.iter().map(weight_of).fold(1, usize::saturating_add),
+        Json::Object(members) => weight_of_members(members),
     }
 }
 
-fn map(members: Map<String, Value>) -> Box<dyn Val> {
+fn map(members: &Members<'_>) -> Box<dyn Val> {
     let entries = members
-        .into_iter()
-        .map(|(name, value)| (CelMapKey::from(name), cel_value(value)));
+        .iter()
+        .map(|(name, value)| (CelMapKey::from(name.to_owned()), cel_value(value)));
     Box::new(CelMap::from(entries.collect::<HashMap<_, _>>()))
 }
 
-fn cel_value(value: Value) -> Box<dyn Val> {
+fn cel_value(value: &Json<'_>) -> Box<dyn Val> {
     match value {
-        Value::Null => Box::new(CelNull),
-        Value::Bool(value) => Box::new(CelBool::from(value)),
-        Value::Number(number) => match (number.as_i64(), number.as_u64()) {
+        Json::Null => Box::new(CelNull),
+        Json::Bool(value) => Box::new(CelBool::from(*value)),
+        Json::Number(number) => match (number.as_i64(), number.as_u64()) {
             (Some(value), _) => Box::new(CelInt::from(value)),
             (None, Some(value)) => Box::new(CelUInt::from(value)),
             (None, None) => Box::new(CelDouble::from(number.as_f64().unwrap_or(f64::NAN))),
         },
-        Value::String(text) => Box::new(CelString::from(text)),
-        Value::Array(entries) => {
-            let entries = entries.into_iter().map(cel_value);
+        Json::Text(text) => Box::new(CelString::from(text.clone().into_owned())),
+        Json::List(entries) => {
+            let entries = entries.iter().map(cel_value);
             Box::new(CelList::from(entries.collect::<Vec<_>>()))
         }
-        Value::Object(members) => map(members),
+        Json::Object(members) => map(members),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
+    use crate::authn::json::tests::any_json;
 
     fn read(members: &Value) -> RawClaims {
         let text = serde_json::to_vec(members).unwrap();
-        let claims = Claims::parse(text.into_boxed_slice());
-        claims.unwrap().into_raw()
+        Claims::parse(&text).unwrap().to_raw()
     }
 
-    fn stated(members: Value) -> RawClaims {
-        let Value::Object(members) = members else {
-            panic!("claims are an object")
-        };
-        Claims::stated(members).into_raw()
+    fn stated(members: &Value) -> RawClaims {
+        Claims::stated(Members::of(members.as_object().unwrap())).to_raw()
     }
 
     #[test]
@@ -211,25 +206,6 @@ mod tests {
         text.map_or(1, |text| 1 + text.inner().len() / 32)
     }
 
-    fn any_json() -> impl Strategy<Value = Value> {
-        let leaf = prop_oneof![
-            Just(Value::Null),
-            any::<bool>().prop_map(Value::from),
-            any::<i64>().prop_map(Value::from),
-            any::<u64>().prop_map(Value::from),
-            // With few digits: of many, reading them loses the last.
-            any::<i32>().prop_map(|quarters| Value::from(f64::from(quarters) / 4.0)),
-            ".{0,80}".prop_map(Value::from),
-        ];
-        leaf.prop_recursive(3, 24, 4, |inner| {
-            prop_oneof![
-                proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-                proptest::collection::btree_map(".{0,4}", inner, 0..4)
-                    .prop_map(|members| Value::Object(members.into_iter().collect())),
-            ]
-        })
-    }
-
     proptest! {
         #[test]
         fn values_and_weight_are_those_of_the_claims(
@@ -239,7 +215,7 @@ mod tests {
             let read = read(&members);
             let weight = read.weight();
             prop_assert_eq!(weight, weigh(read.value()));
-            let stated = stated(members);
+            let stated = stated(&members);
             prop_assert!(read.value().equals(stated.value()) && stated.value().equals(read.value()));
             prop_assert_eq!(weight, stated.weight());
         }

@@ -7,8 +7,9 @@ use serde_json::Value;
 use crate::clock::UnixTime;
 use crate::domain::{AvatarUrl, DisplayName, Subject, UserId};
 
+use super::super::json::Members;
 use super::super::principal::{Principal, Proven};
-use super::super::raw_claims::Claims;
+use super::super::raw_claims::{Claims, RawClaims};
 
 /// A principal of the issuer `test`: `sub`, `name`, `email`, `groups`, `picture` and `exp` where
 /// such claims stand, and all claims raw.
@@ -39,13 +40,13 @@ pub(crate) fn principal(claims: Value) -> Arc<Principal> {
         groups,
         has_groups_claim: true,
         expires_at: claims["exp"].as_u64().map(UnixTime::from_seconds),
-        claims: read_or_stated(&claims).into_raw(),
+        claims: raw(&claims),
     }))
 }
 
 /// As from a token; some tests state more than a token may.
-fn read_or_stated(claims: &Value) -> Claims {
+fn raw(claims: &Value) -> RawClaims {
     let text = serde_json::to_vec(claims).unwrap();
-    Claims::parse(text.into_boxed_slice())
-        .unwrap_or_else(|| Claims::stated(claims.as_object().unwrap().clone()))
+    let stated = || Claims::stated(Members::of(claims.as_object().unwrap()));
+    Claims::parse(&text).unwrap_or_else(stated).to_raw()
 }
