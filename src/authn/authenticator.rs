@@ -25,6 +25,8 @@ use super::verified::{TokenHash, Verified, VerifiedTokens};
 
 /// How often due fetches are looked for.
 const HOUSEKEEPING_EVERY: Duration = Duration::from_millis(500);
+/// How often tokens that have expired are freed.
+const FREEING_EVERY: Duration = Duration::from_secs(10);
 
 /// Turns bearers into principals. One is built for each configuration and shared.
 pub struct Authenticator {
@@ -187,17 +189,25 @@ impl Authenticator {
         reports
     }
 
-    /// Fetches keys in the background, now and whenever they are due, until this is dropped. Must
-    /// be called within a tokio runtime, once.
+    /// Fetches keys in the background, now and whenever they are due, and frees what has expired,
+    /// until this is dropped. Must be called within a tokio runtime, once.
     pub fn warm_up(self: &Arc<Self>) {
         let authenticator = Arc::downgrade(self);
         tokio::spawn(async move {
-            let mut ticks = tokio::time::interval(HOUSEKEEPING_EVERY);
+            let mut fetches = tokio::time::interval(HOUSEKEEPING_EVERY);
+            let mut freeing = tokio::time::interval(FREEING_EVERY);
             loop {
-                ticks.tick().await;
+                let is_freeing = tokio::select! {
+                    _ = fetches.tick() => false,
+                    _ = freeing.tick() => true,
+                };
                 let Some(authenticator) = authenticator.upgrade() else {
                     return;
                 };
+                if is_freeing {
+                    authenticator.verified.keep_house();
+                    continue;
+                }
                 for issuer in authenticator.issuers.values() {
                     issuer.keep_house();
                 }
