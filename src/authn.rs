@@ -40,7 +40,7 @@ mod tests;
 pub use algorithm::Algorithm;
 pub use api_key::{ApiKey, ApiKeyFault, ApiKeyId, HexFault, SecretHash};
 pub use attributes::{Attributes, SampleAttributes};
-pub use authenticator::{Authenticator, ProviderReport};
+pub use authenticator::{Authenticator, ProviderReport, Unseen};
 pub use bearer::{Bearer, Credential, CredentialFault};
 pub use claim_checks::LEEWAY_MAX;
 pub use claims::{ClaimMapping, ClaimPointer, ClaimsFault, PointerFault};

@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::http_client::HttpClientError;
 use crate::metrics::{Metrics, Outcome};
 
-use super::bearer::Bearer;
+use super::bearer::{Bearer, OwnedBearer};
 use super::errors::{AuthnError, InvalidReason};
 use super::introspection::Introspection;
 use super::issuer::{Issuer, IssuerContext, Keys, Limits};
@@ -111,10 +111,17 @@ impl Authenticator {
     }
 
     /// The principal of a bearer that was verified before, if that still holds. Never waits.
-    pub fn authenticate_cached(&self, bearer: Bearer<'_>) -> Option<Arc<Principal>> {
-        let verified = self.verified.get(&TokenHash::of(bearer))?;
+    ///
+    /// # Errors
+    /// [`Unseen`] when it must be verified: for [`Self::authenticate_unseen`].
+    pub fn authenticate_cached(&self, bearer: Bearer<'_>) -> Result<Arc<Principal>, Unseen> {
+        let hash = TokenHash::of(bearer);
+        let verified = self.verified.get(&hash).ok_or_else(|| Unseen {
+            bearer: OwnedBearer::from(bearer),
+            hash,
+        })?;
         self.hits.inc();
-        Some(Arc::clone(&verified.principal))
+        Ok(Arc::clone(&verified.principal))
     }
 
     /// The principal of a bearer.
@@ -123,14 +130,19 @@ impl Authenticator {
     /// [`AuthnError::Invalid`] when it does not hold, [`AuthnError::ProviderUnavailable`] when
     /// that cannot be told now.
     pub async fn authenticate(&self, bearer: Bearer<'_>) -> Result<Arc<Principal>, AuthnError> {
-        let hash = TokenHash::of(bearer);
-        let verified = if let Some(verified) = self.verified.get(&hash) {
-            self.hits.inc();
-            verified
-        } else {
-            self.misses.inc();
-            self.verify(bearer, hash).await?
-        };
+        match self.authenticate_cached(bearer) {
+            Ok(principal) => Ok(principal),
+            Err(unseen) => self.authenticate_unseen(&unseen).await,
+        }
+    }
+
+    /// The principal of a bearer that was not seen before.
+    ///
+    /// # Errors
+    /// As [`Self::authenticate`].
+    pub async fn authenticate_unseen(&self, unseen: &Unseen) -> Result<Arc<Principal>, AuthnError> {
+        self.misses.inc();
+        let verified = self.verify(unseen.bearer.borrowed(), unseen.hash).await?;
         Ok(Arc::clone(&verified.principal))
     }
 
@@ -143,14 +155,14 @@ impl Authenticator {
         match TokenForm::of(bearer.as_str()) {
             TokenForm::Jws => {
                 let token = DecodedToken::decode(bearer.as_str())?;
-                let token = UnverifiedToken::parse(&token)?;
+                let mut token = UnverifiedToken::parse(&token)?;
                 let issuer = token.claims().issuer();
                 let issuer = issuer.and_then(|issuer| self.issuers.get(issuer));
                 let issuer = issuer.ok_or(InvalidReason::Issuer)?;
                 if let Some(introspection) = issuer.introspects_everything() {
                     return introspection.ask(bearer, hash, &self.verified).await;
                 }
-                let verified = issuer.verify(token, &self.clock).await.map(Arc::new)?;
+                let verified = issuer.verify(&mut token, &self.clock).await.map(Arc::new)?;
                 let bytes = bearer.as_str().len();
                 self.verified.insert(hash, Arc::clone(&verified), bytes);
                 Ok(verified)
@@ -214,6 +226,13 @@ impl Authenticator {
             }
         });
     }
+}
+
+/// A bearer that is not remembered, hashed already.
+#[derive(Debug)]
+pub struct Unseen {
+    bearer: OwnedBearer,
+    hash: TokenHash,
 }
 
 /// What asking one issuer for its keys gave.

@@ -77,13 +77,13 @@ impl Issuer {
     /// Verifies a JWS that claims to be of this issuer.
     pub(super) async fn verify(
         &self,
-        mut token: UnverifiedToken<'_>,
+        token: &mut UnverifiedToken<'_>,
         clock: &Clock,
     ) -> Result<Verified, AuthnError> {
         self.check_header(token.header())?;
         let (claims, trust) = match &self.keys {
-            Keys::Remote(keys) => keys.verify(&mut token).await?,
-            Keys::Fixed(keys) => verify_with_any(keys, &mut token)?,
+            Keys::Remote(keys) => keys.verify(token).await?,
+            Keys::Fixed(keys) => verify_with_any(keys, token)?,
             Keys::None => return Err(InvalidReason::UnknownKey.into()),
         };
         let source = Source::Token {

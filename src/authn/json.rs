@@ -31,7 +31,9 @@ pub(super) struct Members<'a>(Vec<(Cow<'a, str>, Json<'a>)>);
 /// Reads one JSON object and nothing after it; `None` for anything else.
 pub(super) fn parse_object(bytes: &[u8]) -> Option<Members<'_>> {
     let nodes = Cell::new(0);
-    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    // At once: the reader of bytes would look at each text by itself.
+    let text = std::str::from_utf8(bytes).ok()?;
+    let mut deserializer = serde_json::Deserializer::from_str(text);
     let strict = Strict {
         nodes: &nodes,
         depth: 0,
@@ -128,6 +130,11 @@ struct Strict<'n> {
 }
 
 impl Strict<'_> {
+    /// As many as most tokens have at the top: growing there costs more than reading them.
+    fn members_expected(self) -> usize {
+        if self.depth == 0 { 18 } else { 0 }
+    }
+
     fn deeper(self) -> Self {
         Self {
             nodes: self.nodes,
@@ -195,7 +202,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Json<'de>, A::Error> {
-        let mut members = Members::default();
+        let mut members = Members(Vec::with_capacity(self.members_expected()));
         while let Some(name) = entries.next_key_seed(Name)? {
             let value = entries.next_value_seed(self.deeper())?;
             members.0.push((name, value));

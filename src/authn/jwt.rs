@@ -28,9 +28,9 @@ pub(super) enum TokenForm {
 
 impl TokenForm {
     pub(super) fn of(token: &str) -> Self {
-        match token.bytes().filter(|byte| *byte == b'.').count() {
-            2 => Self::Jws,
-            4 => Self::Encrypted,
+        match token.splitn(6, '.').count() {
+            3 => Self::Jws,
+            5 => Self::Encrypted,
             _other_count => Self::Opaque,
         }
     }
