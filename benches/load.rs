@@ -82,7 +82,7 @@ fn measure() {
             for round in 0..ROUNDS {
                 bares.push(bare.measured(&bare_requests, CONNECTIONS, ROUND / 4).await);
                 let seen = broker::seen_of(&beside, algorithm, round);
-                let seen = broker.measured(&seen, CONNECTIONS, ROUND / 4).await;
+                let seen = broker.measured(&seen, CONNECTIONS, ROUND).await;
                 let requests = broker::first_seen(&beside, algorithm, round);
                 first.push(broker.measured(&requests, CONNECTIONS, ROUND).await);
                 more.push(first[round].cpu_micros - seen.cpu_micros);

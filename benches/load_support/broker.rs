@@ -229,9 +229,10 @@ pub(crate) fn first_seen(beside: &Beside, algorithm: Algorithm, round: usize) ->
     Requests::once((0..TOKENS).map(join).collect())
 }
 
-/// One such join, again and again: what it costs once its bearer was seen.
+/// As many joins with one bearer: what they cost once it was seen.
 pub(crate) fn seen_of(beside: &Beside, algorithm: Algorithm, round: usize) -> Requests {
-    Requests::repeated(signed_join(beside, algorithm, &format!("{round}-seen")))
+    let join = signed_join(beside, algorithm, &format!("{round}-seen"));
+    Requests::once(vec![join; TOKENS])
 }
 
 fn signed_join(beside: &Beside, algorithm: Algorithm, token_id: &str) -> Vec<u8> {
