@@ -121,7 +121,7 @@ impl Authenticator {
             hash,
         })?;
         self.hits.inc();
-        Ok(Arc::clone(&verified.principal))
+        Ok(verified.principal)
     }
 
     /// The principal of a bearer.
@@ -143,15 +143,11 @@ impl Authenticator {
     pub async fn authenticate_unseen(&self, unseen: &Unseen) -> Result<Arc<Principal>, AuthnError> {
         self.misses.inc();
         let verified = self.verify(unseen.bearer.borrowed(), unseen.hash).await?;
-        Ok(Arc::clone(&verified.principal))
+        Ok(verified.principal)
     }
 
     /// Verifies a bearer and remembers it.
-    async fn verify(
-        &self,
-        bearer: Bearer<'_>,
-        hash: TokenHash,
-    ) -> Result<Arc<Verified>, AuthnError> {
+    async fn verify(&self, bearer: Bearer<'_>, hash: TokenHash) -> Result<Verified, AuthnError> {
         match TokenForm::of(bearer.as_str()) {
             TokenForm::Jws => {
                 let token = DecodedToken::decode(bearer.as_str())?;
@@ -162,9 +158,9 @@ impl Authenticator {
                 if let Some(introspection) = issuer.introspects_everything() {
                     return introspection.ask(bearer, hash, &self.verified).await;
                 }
-                let verified = issuer.verify(&mut token, &self.clock).await.map(Arc::new)?;
+                let verified = issuer.verify(&mut token, &self.clock).await?;
                 let bytes = bearer.as_str().len();
-                self.verified.insert(hash, Arc::clone(&verified), bytes);
+                self.verified.insert(hash, verified.clone(), bytes);
                 Ok(verified)
             }
             TokenForm::Opaque => {

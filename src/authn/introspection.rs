@@ -34,7 +34,7 @@ const REFUSED_MAX: u64 = 10_000;
 /// When to ask again after a failure.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
 
-type Answer = Result<Arc<Verified>, AuthnError>;
+type Answer = Result<Verified, AuthnError>;
 
 /// Why a question got no answer.
 #[derive(Debug, thiserror::Error)]
@@ -135,7 +135,7 @@ impl Introspection {
             let answer = asker.answer(&token, hash).await;
             if let Ok(verified) = &answer {
                 let bytes = token.expose_secret().len();
-                remembered.insert(hash, Arc::clone(verified), bytes);
+                remembered.insert(hash, verified.clone(), bytes);
             }
             asker.lock().remove(&hash);
             landing.send_replace(Some(answer));
@@ -156,7 +156,7 @@ impl Introspection {
     async fn answer(&self, token: &SecretString, hash: TokenHash) -> Answer {
         let answer = self.exchange(token).await;
         let (outcome, answer) = match answer.and_then(|answer| self.judge(&answer)) {
-            Ok(Ok(verified)) => ("active", Ok(Arc::new(verified))),
+            Ok(Ok(verified)) => ("active", Ok(verified)),
             Ok(Err(reason)) => {
                 let until = self.clock.monotonic().plus(self.parameters.negative_ttl);
                 self.refused.insert(hash, (until, reason));

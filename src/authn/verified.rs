@@ -28,7 +28,7 @@ impl TokenHash {
 }
 
 /// What a verified token proved, and how long that holds.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Verified {
     pub(super) principal: Arc<Principal>,
     /// By the wall clock; `None` if the credential names no end.
@@ -45,9 +45,7 @@ impl Verified {
 
 #[derive(Clone)]
 struct Entry {
-    verified: Arc<Verified>,
-    /// Here too, so that all entries can be looked through without going to each principal.
-    usable_until: Option<UnixTime>,
+    verified: Verified,
     weight: u32,
 }
 
@@ -90,7 +88,7 @@ impl VerifiedTokens {
         Self { cache, clock }
     }
 
-    pub(super) fn get(&self, hash: &TokenHash) -> Option<Arc<Verified>> {
+    pub(super) fn get(&self, hash: &TokenHash) -> Option<Verified> {
         let cache = self.cache.as_ref()?;
         let entry = cache.get(hash)?;
         if entry.verified.holds(&self.clock) {
@@ -101,23 +99,20 @@ impl VerifiedTokens {
     }
 
     /// Remembers a token, unless the cache is to hold none.
-    pub(super) fn insert(&self, hash: TokenHash, verified: Arc<Verified>, token_bytes: usize) {
+    pub(super) fn insert(&self, hash: TokenHash, verified: Verified, token_bytes: usize) {
         let Some(cache) = &self.cache else {
             return;
         };
-        let entry = Entry {
-            usable_until: verified.usable_until,
-            weight: u32::try_from(token_bytes.div_ceil(1024)).unwrap_or(u32::MAX),
-            verified,
-        };
-        cache.insert(hash, entry);
+        let weight = u32::try_from(token_bytes.div_ceil(1024)).unwrap_or(u32::MAX);
+        cache.insert(hash, Entry { verified, weight });
     }
 
     /// Frees what has expired; correctness does not hang on it.
     pub(super) fn keep_house(&self) {
         if let Some(cache) = &self.cache {
             let now = self.clock.now();
-            cache.retain(|_, entry| entry.usable_until.is_none_or(|end| now < end));
+            // Of trust nothing is asked: it is elsewhere in memory, for each entry.
+            cache.retain(|_, entry| entry.verified.usable_until.is_none_or(|end| now < end));
         }
     }
 
@@ -150,12 +145,12 @@ mod tests {
         TokenHash::of(Bearer::parse(format!("Bearer {token}").as_bytes(), 100).unwrap())
     }
 
-    fn verified(seconds: u64) -> Arc<Verified> {
-        Arc::new(Verified {
+    fn verified(seconds: u64) -> Verified {
+        Verified {
             principal: principal(json!({ "sub": "u1" })),
             usable_until: Some(START.plus(Duration::from_secs(seconds))),
             trust: Arc::new(Trust::forever()),
-        })
+        }
     }
 
     fn held(tokens: &VerifiedTokens) -> usize {
