@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use load_support::broker::{self, Beside};
 use load_support::client::{self, Requests};
-use load_support::server::{LOAD_CORE, Server, confine_this, print_row};
+use load_support::server::{LOAD_CORE, Server, confine_this, median, print_row};
 
 const ROUNDS: usize = 5;
 const ROUND: Duration = Duration::from_secs(2);
@@ -78,12 +78,21 @@ fn measure() {
         for (algorithm, name) in broker::ALGORITHMS {
             let mut bares = Vec::new();
             let mut first = Vec::new();
+            let mut more = Vec::new();
             for round in 0..ROUNDS {
                 bares.push(bare.measured(&bare_requests, CONNECTIONS, ROUND / 4).await);
+                let seen = broker::seen_of(&beside, algorithm, round);
+                let seen = broker.measured(&seen, CONNECTIONS, ROUND).await;
                 let requests = broker::first_seen(&beside, algorithm, round);
                 first.push(broker.measured(&requests, CONNECTIONS, ROUND).await);
+                more.push(first[round].cpu_micros - seen.cpu_micros);
             }
             print_row(name, &first, &bares);
+            let more = median(&more);
+            println!(
+                "{:<44} {:>10} {more:>12.1}",
+                "  more than one seen before, in turn", ""
+            );
         }
         println!(
             "\nresident memory, after the load: {:.1} MB",

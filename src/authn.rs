@@ -25,6 +25,7 @@ mod key;
 mod parameters;
 mod principal;
 mod provider;
+mod raw_claims;
 mod remote_keys;
 mod service;
 mod service_authenticator;
@@ -38,8 +39,8 @@ mod tests;
 
 pub use algorithm::Algorithm;
 pub use api_key::{ApiKey, ApiKeyFault, ApiKeyId, HexFault, SecretHash};
-pub use attributes::Attributes;
-pub use authenticator::{Authenticator, ProviderReport};
+pub use attributes::{Attributes, SampleAttributes};
+pub use authenticator::{Authenticator, ProviderReport, Unseen};
 pub use bearer::{Bearer, Credential, CredentialFault};
 pub use claim_checks::LEEWAY_MAX;
 pub use claims::{ClaimMapping, ClaimPointer, ClaimsFault, PointerFault};

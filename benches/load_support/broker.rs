@@ -225,13 +225,21 @@ pub(crate) fn crowd(beside: &Beside, people: usize) -> Requests {
 
 /// Joins whose bearer was never seen before; `round` makes them differ from those of other rounds.
 pub(crate) fn first_seen(beside: &Beside, algorithm: Algorithm, round: usize) -> Requests {
+    let join = |number| signed_join(beside, algorithm, &format!("{round}-{number}"));
+    Requests::once((0..TOKENS).map(join).collect())
+}
+
+/// As many joins with one bearer: what they cost once it was seen.
+pub(crate) fn seen_of(beside: &Beside, algorithm: Algorithm, round: usize) -> Requests {
+    let join = signed_join(beside, algorithm, &format!("{round}-seen"));
+    Requests::once(vec![join; TOKENS])
+}
+
+fn signed_join(beside: &Beside, algorithm: Algorithm, token_id: &str) -> Vec<u8> {
+    let mut claims = beside.provider.claims(User::Ada);
+    claims["jti"] = json!(token_id);
     let kid = kid(beside, algorithm);
-    let tokens = (0..TOKENS).map(|number| {
-        let mut claims = beside.provider.claims(User::Ada);
-        claims["jti"] = json!(format!("{round}-{number}"));
-        request(&beside.provider.sign(&kid, &json!({}), &claims).unwrap())
-    });
-    Requests::once(tokens.collect())
+    request(&beside.provider.sign(&kid, &json!({}), &claims).unwrap())
 }
 
 fn kid(beside: &Beside, algorithm: Algorithm) -> String {

@@ -11,12 +11,12 @@ use crate::clock::Clock;
 use crate::http_client::HttpClientError;
 use crate::metrics::{Metrics, Outcome};
 
-use super::bearer::Bearer;
+use super::bearer::{Bearer, OwnedBearer};
 use super::errors::{AuthnError, InvalidReason};
 use super::introspection::Introspection;
 use super::issuer::{Issuer, IssuerContext, Keys, Limits};
 use super::jwks::Skipped;
-use super::jwt::{TokenForm, UnverifiedToken};
+use super::jwt::{DecodedToken, TokenForm, UnverifiedToken};
 use super::parameters::{IssuerParameters, Parameters};
 use super::principal::Principal;
 use super::provider::ProviderClient;
@@ -25,6 +25,8 @@ use super::verified::{TokenHash, Verified, VerifiedTokens};
 
 /// How often due fetches are looked for.
 const HOUSEKEEPING_EVERY: Duration = Duration::from_millis(500);
+/// How often tokens that have expired are freed.
+const FREEING_EVERY: Duration = Duration::from_secs(10);
 
 /// Turns bearers into principals. One is built for each configuration and shared.
 pub struct Authenticator {
@@ -109,10 +111,17 @@ impl Authenticator {
     }
 
     /// The principal of a bearer that was verified before, if that still holds. Never waits.
-    pub fn authenticate_cached(&self, bearer: Bearer<'_>) -> Option<Arc<Principal>> {
-        let verified = self.verified.get(&TokenHash::of(bearer))?;
+    ///
+    /// # Errors
+    /// [`Unseen`] when it must be verified: for [`Self::authenticate_unseen`].
+    pub fn authenticate_cached(&self, bearer: Bearer<'_>) -> Result<Arc<Principal>, Unseen> {
+        let hash = TokenHash::of(bearer);
+        let verified = self.verified.get(&hash).ok_or_else(|| Unseen {
+            bearer: OwnedBearer::from(bearer),
+            hash,
+        })?;
         self.hits.inc();
-        Some(Arc::clone(&verified.principal))
+        Ok(verified.principal)
     }
 
     /// The principal of a bearer.
@@ -121,35 +130,37 @@ impl Authenticator {
     /// [`AuthnError::Invalid`] when it does not hold, [`AuthnError::ProviderUnavailable`] when
     /// that cannot be told now.
     pub async fn authenticate(&self, bearer: Bearer<'_>) -> Result<Arc<Principal>, AuthnError> {
-        let hash = TokenHash::of(bearer);
-        let verified = if let Some(verified) = self.verified.get(&hash) {
-            self.hits.inc();
-            verified
-        } else {
-            self.misses.inc();
-            self.verify(bearer, hash).await?
-        };
-        Ok(Arc::clone(&verified.principal))
+        match self.authenticate_cached(bearer) {
+            Ok(principal) => Ok(principal),
+            Err(unseen) => self.authenticate_unseen(&unseen).await,
+        }
+    }
+
+    /// The principal of a bearer that was not seen before.
+    ///
+    /// # Errors
+    /// As [`Self::authenticate`].
+    pub async fn authenticate_unseen(&self, unseen: &Unseen) -> Result<Arc<Principal>, AuthnError> {
+        self.misses.inc();
+        let verified = self.verify(unseen.bearer.borrowed(), unseen.hash).await?;
+        Ok(verified.principal)
     }
 
     /// Verifies a bearer and remembers it.
-    async fn verify(
-        &self,
-        bearer: Bearer<'_>,
-        hash: TokenHash,
-    ) -> Result<Arc<Verified>, AuthnError> {
+    async fn verify(&self, bearer: Bearer<'_>, hash: TokenHash) -> Result<Verified, AuthnError> {
         match TokenForm::of(bearer.as_str()) {
             TokenForm::Jws => {
-                let token = UnverifiedToken::parse(bearer.as_str())?;
+                let token = DecodedToken::decode(bearer.as_str())?;
+                let mut token = UnverifiedToken::parse(&token)?;
                 let issuer = token.claims().issuer();
                 let issuer = issuer.and_then(|issuer| self.issuers.get(issuer));
                 let issuer = issuer.ok_or(InvalidReason::Issuer)?;
                 if let Some(introspection) = issuer.introspects_everything() {
                     return introspection.ask(bearer, hash, &self.verified).await;
                 }
-                let verified = issuer.verify(token, &self.clock).await.map(Arc::new)?;
+                let verified = issuer.verify(&mut token, &self.clock).await?;
                 let bytes = bearer.as_str().len();
-                self.verified.insert(hash, Arc::clone(&verified), bytes);
+                self.verified.insert(hash, verified.clone(), bytes);
                 Ok(verified)
             }
             TokenForm::Opaque => {
@@ -186,23 +197,38 @@ impl Authenticator {
         reports
     }
 
-    /// Fetches keys in the background, now and whenever they are due, until this is dropped. Must
-    /// be called within a tokio runtime, once.
+    /// Fetches keys in the background, now and whenever they are due, and frees what has expired,
+    /// until this is dropped. Must be called within a tokio runtime, once.
     pub fn warm_up(self: &Arc<Self>) {
         let authenticator = Arc::downgrade(self);
         tokio::spawn(async move {
-            let mut ticks = tokio::time::interval(HOUSEKEEPING_EVERY);
+            let mut fetches = tokio::time::interval(HOUSEKEEPING_EVERY);
+            let mut freeing = tokio::time::interval(FREEING_EVERY);
             loop {
-                ticks.tick().await;
+                let is_freeing = tokio::select! {
+                    _ = fetches.tick() => false,
+                    _ = freeing.tick() => true,
+                };
                 let Some(authenticator) = authenticator.upgrade() else {
                     return;
                 };
+                if is_freeing {
+                    authenticator.verified.keep_house();
+                    continue;
+                }
                 for issuer in authenticator.issuers.values() {
                     issuer.keep_house();
                 }
             }
         });
     }
+}
+
+/// A bearer that is not remembered, hashed already.
+#[derive(Debug)]
+pub struct Unseen {
+    bearer: OwnedBearer,
+    hash: TokenHash,
 }
 
 /// What asking one issuer for its keys gave.

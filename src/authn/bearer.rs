@@ -97,6 +97,27 @@ impl<'a> Bearer<'a> {
     }
 }
 
+/// A bearer that outlives the request that presented it. Prints nothing of itself.
+pub(super) struct OwnedBearer(Box<str>);
+
+impl From<Bearer<'_>> for OwnedBearer {
+    fn from(bearer: Bearer<'_>) -> Self {
+        Self(Box::from(bearer.0))
+    }
+}
+
+impl OwnedBearer {
+    pub(super) fn borrowed(&self) -> Bearer<'_> {
+        Bearer(&self.0)
+    }
+}
+
+impl std::fmt::Debug for OwnedBearer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.borrowed().fmt(f)
+    }
+}
+
 impl std::fmt::Debug for Bearer<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Bearer([redacted])")
@@ -179,7 +200,9 @@ mod tests {
     #[test]
     fn a_bearer_prints_nothing_of_itself() {
         let bearer = Bearer::parse(b"Bearer canary", 24).unwrap();
-        assert!(!format!("{bearer:?} {:?}", Credential::Bearer(bearer)).contains("canary"));
+        let (owned, credential) = (OwnedBearer::from(bearer), Credential::Bearer(bearer));
+        assert_eq!(owned.borrowed().as_str(), "canary");
+        assert!(!format!("{bearer:?} {credential:?} {owned:?}").contains("canary"));
     }
 
     proptest! {

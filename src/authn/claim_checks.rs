@@ -3,12 +3,11 @@
 
 use std::time::Duration;
 
-use serde_json::{Map, Value};
-
 use crate::clock::UnixTime;
 
 use super::claims::ClaimPointer;
 use super::errors::InvalidReason;
+use super::json::{Json, Members};
 
 /// The most clock difference that any configuration may tolerate for `exp`, `nbf` and `iat`: beyond
 /// it an expired token would live noticeably longer.
@@ -39,7 +38,7 @@ pub(super) enum Source {
 
 /// Checks the claims; gives `exp`.
 pub(super) fn check(
-    claims: &Map<String, Value>,
+    claims: &Members<'_>,
     expected: &Expected<'_>,
     now: UnixTime,
 ) -> Result<Option<UnixTime>, InvalidReason> {
@@ -55,9 +54,9 @@ pub(super) fn usable_until(expires_at: UnixTime, leeway: Duration) -> UnixTime {
     expires_at.plus(leeway)
 }
 
-fn check_issuer(claims: &Map<String, Value>, expected: &Expected<'_>) -> Result<(), InvalidReason> {
+fn check_issuer(claims: &Members<'_>, expected: &Expected<'_>) -> Result<(), InvalidReason> {
     match (claims.get("iss"), expected.source) {
-        (Some(Value::String(issuer)), _) if issuer == expected.issuer => Ok(()),
+        (Some(Json::Text(issuer)), _) if issuer == expected.issuer => Ok(()),
         (None, Source::Introspection) => Ok(()),
         (None | Some(_), _) => Err(InvalidReason::Issuer),
     }
@@ -65,22 +64,19 @@ fn check_issuer(claims: &Map<String, Value>, expected: &Expected<'_>) -> Result<
 
 /// `aud` decides where there is one. The stand-in counts only in its absence: beside an `aud` that
 /// names somebody else it would let in a token that was made for them.
-fn check_audience(
-    claims: &Map<String, Value>,
-    expected: &Expected<'_>,
-) -> Result<(), InvalidReason> {
+fn check_audience(claims: &Members<'_>, expected: &Expected<'_>) -> Result<(), InvalidReason> {
     let audience = match (claims.get("aud"), expected.audience_claim) {
         (Some(audience), _) => Some(audience),
         (None, Some(pointer)) => pointer.find(claims),
         (None, None) => None,
     };
-    let is_ours = |name: &Value| {
+    let is_ours = |name: &Json<'_>| {
         name.as_str()
             .is_some_and(|name| expected.audiences.iter().any(|ours| ours == name))
     };
     let holds = match audience {
-        Some(Value::Array(names)) => {
-            names.iter().all(Value::is_string) && names.iter().any(is_ours)
+        Some(Json::List(names)) => {
+            names.iter().all(|name| name.as_str().is_some()) && names.iter().any(is_ours)
         }
         Some(name) => is_ours(name),
         None => false,
@@ -94,16 +90,16 @@ fn check_audience(
 
 /// Refuses our own room tokens (a join link leaks into histories and logs) and event tokens, of
 /// which logout tokens are one (OpenID Connect Back-Channel Logout section 2.4).
-fn check_purpose(claims: &Map<String, Value>) -> Result<(), InvalidReason> {
-    let is_room_token = claims.contains_key("td") && claims.contains_key("rd");
-    if is_room_token || claims.contains_key("events") {
+fn check_purpose(claims: &Members<'_>) -> Result<(), InvalidReason> {
+    let is_room_token = claims.contains("td") && claims.contains("rd");
+    if is_room_token || claims.contains("events") {
         return Err(InvalidReason::OtherPurpose);
     }
     Ok(())
 }
 
 fn check_start(
-    claims: &Map<String, Value>,
+    claims: &Members<'_>,
     expected: &Expected<'_>,
     now: UnixTime,
 ) -> Result<(), InvalidReason> {
@@ -122,7 +118,7 @@ fn check_start(
 }
 
 fn check_expiry(
-    claims: &Map<String, Value>,
+    claims: &Members<'_>,
     expected: &Expected<'_>,
     now: UnixTime,
 ) -> Result<Option<UnixTime>, InvalidReason> {
@@ -144,7 +140,7 @@ fn check_expiry(
 
 /// A `NumericDate` as every provider writes it: a whole number. Fractions, exponents, text and
 /// negative numbers are refused rather than rounded.
-fn numeric_date(value: &Value) -> Option<UnixTime> {
+fn numeric_date(value: &Json<'_>) -> Option<UnixTime> {
     let seconds = value.as_u64().filter(|seconds| *seconds <= SECONDS_MAX)?;
     Some(UnixTime::from_seconds(seconds))
 }
@@ -152,7 +148,7 @@ fn numeric_date(value: &Value) -> Option<UnixTime> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::authn::testing::{NOW, claims, claims_but};
@@ -169,7 +165,7 @@ mod tests {
             leeway: LEEWAY,
             source,
         };
-        check(claims.as_object().unwrap(), &expected, NOW)
+        check(&Members::of(claims.as_object().unwrap()), &expected, NOW)
     }
 
     fn of_token(claims: &Value) -> Result<Option<UnixTime>, InvalidReason> {

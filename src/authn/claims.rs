@@ -1,20 +1,17 @@
 //! From an issuer's checked claims to a principal: which claim is what, by JSON pointer. A claim of
 //! the wrong type is absent; only the subject must be there.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use cel::Value as Cel;
-use serde_json::{Map, Value};
-
 use crate::clock::UnixTime;
 use crate::domain::{AvatarUrl, DisplayName, Subject, TextFault, UserId};
 
-use super::attributes::Attributes;
+use super::json::{Json, Members};
 use super::parameters::IssuerParameters;
 use super::principal::{Principal, Proven};
+use super::raw_claims::Claims;
 
 /// Where the claims of one issuer are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,20 +62,20 @@ impl ClaimPointer {
         Self(Box::new([Box::from(name)]))
     }
 
-    pub(super) fn find<'a>(&self, claims: &'a Map<String, Value>) -> Option<&'a Value> {
+    pub(super) fn find<'a, 'j>(&self, claims: &'a Members<'j>) -> Option<&'a Json<'j>> {
         let (first, rest) = self.0.split_first()?;
         let mut value = claims.get(first.as_ref())?;
         for step in rest {
             value = match value {
-                Value::Object(members) => members.get(step.as_ref())?,
-                Value::Array(entries) => entries.get(step.parse::<usize>().ok()?)?,
-                Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => return None,
+                Json::Object(members) => members.get(step.as_ref())?,
+                Json::List(entries) => entries.get(step.parse::<usize>().ok()?)?,
+                Json::Null | Json::Bool(_) | Json::Number(_) | Json::Text(_) => return None,
             };
         }
         Some(value)
     }
 
-    fn text<'a>(&self, claims: &'a Map<String, Value>) -> Option<&'a str> {
+    fn text<'a>(&self, claims: &'a Members<'_>) -> Option<&'a str> {
         self.find(claims)?.as_str()
     }
 }
@@ -112,74 +109,39 @@ pub enum ClaimsFault {
 /// Maps claims that were checked; the subject is all they must have.
 pub(super) fn principal(
     issuer: &IssuerParameters,
-    claims: Map<String, Value>,
+    claims: &Claims<'_>,
     expires_at: Option<UnixTime>,
 ) -> Result<Principal, ClaimsFault> {
     let mapping = &issuer.claims;
-    let subject = mapping.user_id.text(&claims);
+    let members = claims.members();
+    let subject = mapping.user_id.text(members);
     let subject = Subject::parse(subject.ok_or(ClaimsFault::NoSubject)?);
     let subject = subject.map_err(ClaimsFault::Subject)?;
-    let user_id = UserId::new(&issuer.user_id_prefix, &subject);
-    let display_name = mapping.name.text(&claims);
-    let display_name = display_name.and_then(|name| DisplayName::parse(name).ok());
-    let avatar = mapping.avatar.text(&claims);
-    let avatar = avatar.and_then(|url| AvatarUrl::parse(url).ok());
-    let email = mapping.email.text(&claims).unwrap_or_default().to_owned();
-    let has_groups_claim = mapping.groups.find(&claims).is_some();
-    let groups = groups(mapping, &claims);
-
-    let user = cel_map([
-        ("id", Cel::from(user_id.as_str())),
-        ("subject", Cel::from(subject.as_str())),
-        (
-            "name",
-            Cel::from(display_name.as_ref().map_or("", DisplayName::as_str)),
-        ),
-        ("email", Cel::from(email)),
-        (
-            "groups",
-            Cel::from(
-                groups
-                    .iter()
-                    .map(|group| Cel::from(group.as_ref()))
-                    .collect::<Vec<_>>(),
-            ),
-        ),
-        (
-            "avatar",
-            Cel::from(avatar.as_ref().map_or("", AvatarUrl::as_str)),
-        ),
-        ("issuer", Cel::from(issuer.name.as_ref())),
-        ("claims", cel_value(Value::Object(claims))),
-    ]);
-    let principal = cel_map([
-        ("kind", Cel::from("user")),
-        ("issuer", Cel::from(issuer.name.as_ref())),
-        ("issuer_url", Cel::from(issuer.issuer.as_ref())),
-        ("id", Cel::from(user_id.as_str())),
-    ]);
+    let display_name = mapping.name.text(members);
+    let avatar = mapping.avatar.text(members);
     Ok(Principal::new(Proven {
         issuer_name: Arc::clone(&issuer.name),
         issuer: Arc::clone(&issuer.issuer),
+        user_id: UserId::new(&issuer.user_id_prefix, &subject),
         subject,
-        user_id,
-        display_name,
-        avatar,
-        groups,
-        has_groups_claim,
+        display_name: display_name.and_then(|name| DisplayName::parse(name).ok()),
+        email: Box::from(mapping.email.text(members).unwrap_or_default()),
+        avatar: avatar.and_then(|url| AvatarUrl::parse(url).ok()),
+        groups: groups(mapping, members),
+        has_groups_claim: mapping.groups.find(members).is_some(),
         expires_at,
-        attributes: Attributes::new(user, principal),
+        claims: claims.to_raw(),
     }))
 }
 
-fn groups(mapping: &ClaimMapping, claims: &Map<String, Value>) -> Box<[Box<str>]> {
+fn groups(mapping: &ClaimMapping, claims: &Members<'_>) -> Box<[Box<str>]> {
     match (mapping.groups.find(claims), &mapping.groups_split) {
-        (Some(Value::Array(entries)), _) => entries
+        (Some(Json::List(entries)), _) => entries
             .iter()
-            .filter_map(Value::as_str)
+            .filter_map(Json::as_str)
             .map(Box::from)
             .collect(),
-        (Some(Value::String(text)), Some(separator)) => text
+        (Some(Json::Text(text)), Some(separator)) => text
             .split(separator.as_str())
             .filter(|part| !part.is_empty())
             .map(Box::from)
@@ -188,51 +150,23 @@ fn groups(mapping: &ClaimMapping, claims: &Map<String, Value>) -> Box<[Box<str>]
     }
 }
 
-fn cel_map<const N: usize>(members: [(&str, Cel); N]) -> Cel {
-    Cel::from(HashMap::from(members))
-}
-
-fn cel_value(value: Value) -> Cel {
-    match value {
-        Value::Null => Cel::Null,
-        Value::Bool(value) => Cel::Bool(value),
-        Value::Number(number) => match (number.as_i64(), number.as_u64()) {
-            (Some(value), _) => Cel::Int(value),
-            (None, Some(value)) => Cel::UInt(value),
-            (None, None) => Cel::Float(number.as_f64().unwrap_or(f64::NAN)),
-        },
-        Value::String(text) => Cel::from(text),
-        Value::Array(entries) => {
-            Cel::from(entries.into_iter().map(cel_value).collect::<Vec<Cel>>())
-        }
-        Value::Object(members) => {
-            let members = members
-                .into_iter()
-                .map(|(name, value)| (name, cel_value(value)));
-            Cel::from(members.collect::<HashMap<String, Cel>>())
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::authn::parameters::KeySource;
     use crate::authn::testing::{claims, claims_but, issuer, parameters};
 
-    fn mapped(change: impl Fn(&mut ClaimMapping), claims: Value) -> Principal {
+    fn mapped(change: impl Fn(&mut ClaimMapping), claims: &Value) -> Principal {
         let mut issuer = issuer(KeySource::None, &[]);
         change(&mut issuer.claims);
-        let Value::Object(claims) = claims else {
-            panic!("claims are an object")
-        };
-        principal(&issuer, claims, None).unwrap()
+        let text = serde_json::to_vec(claims).unwrap();
+        principal(&issuer, &Claims::parse(&text).unwrap(), None).unwrap()
     }
 
-    fn groups_at(pointer: &str, split: Option<&str>, claims: Value) -> Vec<String> {
+    fn groups_at(pointer: &str, split: Option<&str>, claims: &Value) -> Vec<String> {
         let principal = mapped(
             |mapping| {
                 mapping.groups = pointer.parse().unwrap();
@@ -269,7 +203,7 @@ mod tests {
             ),
         ] {
             let claims = claims_but(name, value);
-            assert_eq!(groups_at(pointer, split, claims), ["a", "b"], "{pointer}");
+            assert_eq!(groups_at(pointer, split, &claims), ["a", "b"], "{pointer}");
         }
     }
 
@@ -282,14 +216,14 @@ mod tests {
             json!(true),
             json!([["a"]]),
         ] {
-            let groups = groups_at("/groups", None, claims_but("groups", value.clone()));
+            let groups = groups_at("/groups", None, &claims_but("groups", value.clone()));
             assert!(groups.is_empty(), "{value}");
         }
         let mut claims = claims();
         claims["name"] = json!(["Ada"]);
         claims["email"] = json!({ "value": "ada@example.com" });
         claims["picture"] = json!("http://example.com/ada.png");
-        let principal = mapped(|_| {}, claims);
+        let principal = mapped(|_| {}, &claims);
         assert!(principal.display_name().is_none() && principal.avatar().is_none());
     }
 
@@ -300,14 +234,14 @@ mod tests {
         claims["big"] = json!(u64::MAX);
         claims["share"] = json!(0.5);
         claims["name"] = json!("A\u{202e}da");
-        let principal = mapped(|_| {}, claims);
+        let principal = mapped(|_| {}, &claims);
         let holds = |condition: &str| {
             let mut context = cel::Context::default();
             let attributes = principal.attributes();
             context.add_variable_as_val("user", attributes.user().clone_as_boxed());
             context.add_variable_as_val("principal", attributes.principal().clone_as_boxed());
             let program = cel::Program::compile(condition).unwrap();
-            program.execute(&context) == Ok(Cel::Bool(true))
+            program.execute(&context) == Ok(cel::Value::Bool(true))
         };
         for condition in [
             r#"user.id == "u1" && user.subject == "u1" && user.issuer == "id""#,

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use moka::sync::Cache;
 use secrecy::{ExposeSecret as _, SecretString};
-use serde_json::{Map, Value};
 use tokio::sync::watch;
 use tracing::Instrument as _;
 
@@ -19,11 +18,12 @@ use super::bearer::Bearer;
 use super::claim_checks::Source;
 use super::errors::{AuthnError, InvalidReason};
 use super::issuer::{Accepted, IssuerContext, Limits};
-use super::json;
+use super::json::Json;
 use super::jwt::VerifiedClaims;
 use super::key::Trust;
 use super::parameters::{IntrospectionParameters, IssuerParameters, Matches};
 use super::provider::{ExchangeError, ProviderClient};
+use super::raw_claims::Claims;
 use super::verified::{TokenHash, Verified, VerifiedTokens};
 
 /// Questions under way at once: beyond it callers are told to come back, or a flood of invented
@@ -34,7 +34,7 @@ const REFUSED_MAX: u64 = 10_000;
 /// When to ask again after a failure.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
 
-type Answer = Result<Arc<Verified>, AuthnError>;
+type Answer = Result<Verified, AuthnError>;
 
 /// Why a question got no answer.
 #[derive(Debug, thiserror::Error)]
@@ -135,7 +135,7 @@ impl Introspection {
             let answer = asker.answer(&token, hash).await;
             if let Ok(verified) = &answer {
                 let bytes = token.expose_secret().len();
-                remembered.insert(hash, Arc::clone(verified), bytes);
+                remembered.insert(hash, verified.clone(), bytes);
             }
             asker.lock().remove(&hash);
             landing.send_replace(Some(answer));
@@ -154,15 +154,14 @@ impl Introspection {
     }
 
     async fn answer(&self, token: &SecretString, hash: TokenHash) -> Answer {
-        let (outcome, answer) = match self.exchange(token).await {
-            Ok(members) => match self.judge(members) {
-                Ok(verified) => ("active", Ok(Arc::new(verified))),
-                Err(reason) => {
-                    let until = self.clock.monotonic().plus(self.parameters.negative_ttl);
-                    self.refused.insert(hash, (until, reason));
-                    ("inactive", Err(reason.into()))
-                }
-            },
+        let answer = self.exchange(token).await;
+        let (outcome, answer) = match answer.and_then(|answer| self.judge(&answer)) {
+            Ok(Ok(verified)) => ("active", Ok(verified)),
+            Ok(Err(reason)) => {
+                let until = self.clock.monotonic().plus(self.parameters.negative_ttl);
+                self.refused.insert(hash, (until, reason));
+                ("inactive", Err(reason.into()))
+            }
             Err(error) => {
                 let error: &dyn Error = &error;
                 tracing::warn!(issuer = %self.issuer.name, error, "a token could not be introspected");
@@ -177,10 +176,7 @@ impl Introspection {
         answer
     }
 
-    async fn exchange(
-        &self,
-        token: &SecretString,
-    ) -> Result<Map<String, Value>, IntrospectionError> {
+    async fn exchange(&self, token: &SecretString) -> Result<Vec<u8>, IntrospectionError> {
         let form = [
             ("token", token.expose_secret()),
             ("token_type_hint", "access_token"),
@@ -189,14 +185,14 @@ impl Introspection {
             url, authorization, ..
         } = &self.parameters;
         let answer = self.client.post_form(url, authorization, &form).await;
-        let answer = answer.map_err(IntrospectionError::Exchange)?;
-        json::parse_object(&answer).ok_or(IntrospectionError::Form)
+        answer.map_err(IntrospectionError::Exchange)
     }
 
     /// `active` must be the boolean `true`: not 1, not "true".
-    fn judge(&self, answer: Map<String, Value>) -> Result<Verified, InvalidReason> {
-        if answer.get("active") != Some(&Value::Bool(true)) {
-            return Err(InvalidReason::Inactive);
+    fn judge(&self, answer: &[u8]) -> Result<Result<Verified, InvalidReason>, IntrospectionError> {
+        let answer = Claims::parse(answer).ok_or(IntrospectionError::Form)?;
+        if !matches!(answer.members().get("active"), Some(Json::Bool(true))) {
+            return Ok(Err(InvalidReason::Inactive));
         }
         let until = self.clock.monotonic().plus(self.parameters.positive_ttl);
         let accepted = Accepted {
@@ -204,7 +200,7 @@ impl Introspection {
             source: Source::Introspection,
             trust: Arc::new(Trust::until(until)),
         };
-        accepted.into_verified(&self.issuer, self.limits, self.clock.now())
+        Ok(accepted.into_verified(&self.issuer, self.limits, self.clock.now()))
     }
 
     fn unavailable(&self) -> AuthnError {

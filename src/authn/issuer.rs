@@ -77,13 +77,13 @@ impl Issuer {
     /// Verifies a JWS that claims to be of this issuer.
     pub(super) async fn verify(
         &self,
-        mut token: UnverifiedToken<'_>,
+        token: &mut UnverifiedToken<'_>,
         clock: &Clock,
     ) -> Result<Verified, AuthnError> {
         self.check_header(token.header())?;
         let (claims, trust) = match &self.keys {
-            Keys::Remote(keys) => keys.verify(&mut token).await?,
-            Keys::Fixed(keys) => verify_with_any(keys, &mut token)?,
+            Keys::Remote(keys) => keys.verify(token).await?,
+            Keys::Fixed(keys) => verify_with_any(keys, token)?,
             Keys::None => return Err(InvalidReason::UnknownKey.into()),
         };
         let source = Source::Token {
@@ -120,7 +120,7 @@ impl Issuer {
         }
     }
 
-    fn check_header(&self, header: &UnverifiedHeader) -> Result<(), InvalidReason> {
+    fn check_header(&self, header: &UnverifiedHeader<'_>) -> Result<(), InvalidReason> {
         if !self.parameters.algorithms.contains(&header.algorithm()) {
             return Err(InvalidReason::Algorithm);
         }
@@ -136,10 +136,10 @@ impl Issuer {
 }
 
 /// Configured keys have no names: each that fits is tried. There are few.
-fn verify_with_any(
+fn verify_with_any<'t>(
     keys: &[VerificationKey],
-    token: &mut UnverifiedToken<'_>,
-) -> Result<(VerifiedClaims, Arc<Trust>), InvalidReason> {
+    token: &mut UnverifiedToken<'t>,
+) -> Result<(VerifiedClaims<'t>, Arc<Trust>), InvalidReason> {
     let algorithm = token.header().algorithm();
     for key in keys.iter().filter(|key| key.fits(algorithm)) {
         if let Some(claims) = token.verify(key) {
@@ -150,13 +150,13 @@ fn verify_with_any(
 }
 
 /// Claims by the issuer's word, not yet checked.
-pub(super) struct Accepted {
-    pub(super) claims: VerifiedClaims,
+pub(super) struct Accepted<'t> {
+    pub(super) claims: VerifiedClaims<'t>,
     pub(super) source: Source,
     pub(super) trust: Arc<Trust>,
 }
 
-impl Accepted {
+impl Accepted<'_> {
     /// Checks the claims and makes the principal.
     pub(super) fn into_verified(
         self,
@@ -171,8 +171,9 @@ impl Accepted {
             leeway: limits.leeway,
             source: self.source,
         };
-        let expires_at = claim_checks::check(self.claims.members(), &expected, now)?;
-        let principal = claims::principal(issuer, self.claims.into_members(), expires_at)
+        let claims = self.claims.claims();
+        let expires_at = claim_checks::check(claims.members(), &expected, now)?;
+        let principal = claims::principal(issuer, claims, expires_at)
             .map_err(|_unusable| InvalidReason::Subject)?;
         let usable_until = expires_at.map(|end| claim_checks::usable_until(end, limits.leeway));
         Ok(Verified {

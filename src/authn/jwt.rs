@@ -2,17 +2,18 @@
 //! that is not its own choice. The library that checks signatures looks at nothing else: every
 //! rule about header and encoding is here.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
-use serde_json::{Map, Value};
 
 use super::algorithm::Algorithm;
 use super::errors::InvalidReason;
-use super::json;
+use super::json::{self, Json, Members};
 use super::jwks::KID_BYTES_MAX;
 use super::key::VerificationKey;
+use super::raw_claims::Claims;
 
 /// Which form a bearer has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,53 +28,86 @@ pub(super) enum TokenForm {
 
 impl TokenForm {
     pub(super) fn of(token: &str) -> Self {
-        match token.bytes().filter(|byte| *byte == b'.').count() {
-            2 => Self::Jws,
-            4 => Self::Encrypted,
+        match token.splitn(6, '.').count() {
+            3 => Self::Jws,
+            5 => Self::Encrypted,
             _other_count => Self::Opaque,
         }
     }
 }
 
+/// A token's parts, decoded from it one after the other.
+pub(super) struct DecodedToken<'a> {
+    signed: &'a str,
+    bytes: Vec<u8>,
+    header_end: usize,
+    claims_end: usize,
+}
+
+impl<'a> DecodedToken<'a> {
+    /// Takes a token apart; refuses every encoding that a verifier could misread.
+    pub(super) fn decode(token: &'a str) -> Result<Self, InvalidReason> {
+        let (signed, signature) = token.rsplit_once('.').ok_or(InvalidReason::Malformed)?;
+        let (header, claims) = signed.split_once('.').ok_or(InvalidReason::Malformed)?;
+        let mut bytes = Vec::with_capacity(base64::decoded_len_estimate(token.len()));
+        decode(header, &mut bytes)?;
+        let header_end = bytes.len();
+        decode(claims, &mut bytes)?;
+        let claims_end = bytes.len();
+        decode(signature, &mut bytes)?;
+        Ok(Self {
+            signed,
+            bytes,
+            header_end,
+            claims_end,
+        })
+    }
+
+    fn parts(&self) -> (&[u8], &[u8], &[u8]) {
+        let (before, signature) = self.bytes.split_at(self.claims_end);
+        let (header, claims) = before.split_at(self.header_end);
+        (header, claims, signature)
+    }
+}
+
 /// A token of which nothing is believed.
 pub(super) struct UnverifiedToken<'a> {
-    header: UnverifiedHeader,
-    claims: UnverifiedClaims,
+    header: UnverifiedHeader<'a>,
+    claims: UnverifiedClaims<'a>,
     signed: &'a [u8],
-    signature: Vec<u8>,
+    signature: &'a [u8],
 }
 
 impl<'a> UnverifiedToken<'a> {
-    /// Takes a token apart; refuses every encoding and header that a verifier could misread.
-    pub(super) fn parse(token: &'a str) -> Result<Self, InvalidReason> {
-        let (signed, signature) = token.rsplit_once('.').ok_or(InvalidReason::Malformed)?;
-        let (header, claims) = signed.split_once('.').ok_or(InvalidReason::Malformed)?;
-        let header = UnverifiedHeader::parse(&object(header)?)?;
-        let claims = UnverifiedClaims(object(claims)?);
-        let signature = decode(signature)?;
+    /// Reads a token; refuses every header that a verifier could misread.
+    pub(super) fn parse(token: &'a DecodedToken<'_>) -> Result<Self, InvalidReason> {
+        let (header, claims, signature) = token.parts();
+        let header = json::parse_object(header).ok_or(InvalidReason::Malformed)?;
+        let header = UnverifiedHeader::parse(header)?;
+        let claims = Claims::parse(claims).ok_or(InvalidReason::Malformed)?;
         if signature.is_empty() {
             return Err(InvalidReason::Unsigned);
         }
         Ok(Self {
             header,
-            claims,
-            signed: signed.as_bytes(),
+            claims: UnverifiedClaims(claims),
+            signed: token.signed.as_bytes(),
             signature,
         })
     }
 
-    pub(super) fn header(&self) -> &UnverifiedHeader {
+    pub(super) fn header(&self) -> &UnverifiedHeader<'a> {
         &self.header
     }
 
-    pub(super) fn claims(&self) -> &UnverifiedClaims {
+    pub(super) fn claims(&self) -> &UnverifiedClaims<'a> {
         &self.claims
     }
 
     /// Hands out the claims if the signature is the key's, made by the header's algorithm, which
     /// the key was prepared for by the configuration.
-    pub(super) fn verify(&mut self, key: &VerificationKey) -> Option<VerifiedClaims> {
-        let holds = key.verifies(self.header.algorithm, self.signed, &self.signature);
+    pub(super) fn verify(&mut self, key: &VerificationKey) -> Option<VerifiedClaims<'a>> {
+        let holds = key.verifies(self.header.algorithm, self.signed, self.signature);
         holds.then(|| VerifiedClaims(std::mem::take(&mut self.claims.0)))
     }
 }
@@ -81,40 +115,40 @@ impl<'a> UnverifiedToken<'a> {
 /// What a header says: enough to choose a key and no more. `jwk`, `jku`, `x5u` and `x5c` are not
 /// even read.
 #[derive(Debug)]
-pub(super) struct UnverifiedHeader {
+pub(super) struct UnverifiedHeader<'a> {
     algorithm: Algorithm,
-    kid: Option<String>,
-    token_type: Option<String>,
+    kid: Option<Cow<'a, str>>,
+    token_type: Option<Cow<'a, str>>,
 }
 
-impl UnverifiedHeader {
-    fn parse(members: &Map<String, Value>) -> Result<Self, InvalidReason> {
+impl<'a> UnverifiedHeader<'a> {
+    fn parse(mut members: Members<'a>) -> Result<Self, InvalidReason> {
         // Extensions that change what is signed or must be understood (RFC 7515 section 4.1.11,
         // RFC 7797), compression (RFC 8725 section 3.6), and tokens within tokens.
         if ["crit", "b64", "zip"]
             .iter()
-            .any(|name| members.contains_key(*name))
+            .any(|name| members.contains(name))
         {
             return Err(InvalidReason::HeaderMember);
         }
-        if let Some(content_type) = optional_text(members, "cty")?
-            && is_media_type(content_type, "JWT")
+        if let Some(content_type) = optional_text(&mut members, "cty")?
+            && is_media_type(&content_type, "JWT")
         {
             return Err(InvalidReason::HeaderMember);
         }
-        let name = optional_text(members, "alg")?.ok_or(InvalidReason::Malformed)?;
+        let name = optional_text(&mut members, "alg")?.ok_or(InvalidReason::Malformed)?;
         if name.eq_ignore_ascii_case("none") {
             return Err(InvalidReason::Unsigned);
         }
-        let algorithm = Algorithm::from_name(name).ok_or(InvalidReason::Algorithm)?;
-        let kid = optional_text(members, "kid")?;
-        if kid.is_some_and(|kid| kid.len() > KID_BYTES_MAX) {
+        let algorithm = Algorithm::from_name(&name).ok_or(InvalidReason::Algorithm)?;
+        let kid = optional_text(&mut members, "kid")?;
+        if kid.as_ref().is_some_and(|kid| kid.len() > KID_BYTES_MAX) {
             return Err(InvalidReason::Malformed);
         }
         Ok(Self {
             algorithm,
-            kid: kid.map(str::to_owned),
-            token_type: optional_text(members, "typ")?.map(str::to_owned),
+            kid,
+            token_type: optional_text(&mut members, "typ")?,
         })
     }
 
@@ -132,34 +166,30 @@ impl UnverifiedHeader {
 }
 
 /// Claims before verification: enough to choose the issuer and no more.
-pub(super) struct UnverifiedClaims(Map<String, Value>);
+pub(super) struct UnverifiedClaims<'a>(Claims<'a>);
 
-impl UnverifiedClaims {
+impl UnverifiedClaims<'_> {
     pub(super) fn issuer(&self) -> Option<&str> {
-        self.0.get("iss").and_then(Value::as_str)
+        self.0.members().get("iss").and_then(Json::as_str)
     }
 }
 
 /// Claims by the issuer's word: under its signature, or as its introspection answered. What they
 /// say is still to be checked.
-pub(super) struct VerifiedClaims(Map<String, Value>);
+pub(super) struct VerifiedClaims<'a>(Claims<'a>);
 
-impl VerifiedClaims {
+impl<'a> VerifiedClaims<'a> {
     /// The claims of an answer that came from the issuer itself.
-    pub(super) fn from_introspection(answer: Map<String, Value>) -> Self {
+    pub(super) fn from_introspection(answer: Claims<'a>) -> Self {
         Self(answer)
     }
 
-    pub(super) fn members(&self) -> &Map<String, Value> {
+    pub(super) fn claims(&self) -> &Claims<'a> {
         &self.0
-    }
-
-    pub(super) fn into_members(self) -> Map<String, Value> {
-        self.0
     }
 }
 
-impl fmt::Debug for VerifiedClaims {
+impl fmt::Debug for VerifiedClaims<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("VerifiedClaims([redacted])")
     }
@@ -175,24 +205,20 @@ pub(super) fn is_media_type(text: &str, name: &str) -> bool {
     short.eq_ignore_ascii_case(name)
 }
 
-fn object(part: &str) -> Result<Map<String, Value>, InvalidReason> {
-    json::parse_object(&decode(part)?).ok_or(InvalidReason::Malformed)
-}
-
 /// Strict base64url: no padding, no foreign bytes, no bits left over, so that a token has exactly
 /// one spelling.
-fn decode(part: &str) -> Result<Vec<u8>, InvalidReason> {
-    let decoded = BASE64URL.decode(part);
+fn decode(part: &str, into: &mut Vec<u8>) -> Result<(), InvalidReason> {
+    let decoded = BASE64URL.decode_vec(part, into);
     decoded.map_err(|_not_canonical| InvalidReason::Malformed)
 }
 
 fn optional_text<'a>(
-    members: &'a Map<String, Value>,
+    members: &mut Members<'a>,
     name: &str,
-) -> Result<Option<&'a str>, InvalidReason> {
-    match members.get(name) {
+) -> Result<Option<Cow<'a, str>>, InvalidReason> {
+    match members.take(name) {
         None => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text)),
+        Some(Json::Text(text)) => Ok(Some(text)),
         Some(_) => Err(InvalidReason::Malformed),
     }
 }
@@ -206,7 +232,11 @@ mod tests {
     use crate::authn::testing::{TestKey, claims};
 
     fn fault(token: &str) -> Option<InvalidReason> {
-        UnverifiedToken::parse(token).err()
+        let decoded = match DecodedToken::decode(token) {
+            Ok(decoded) => decoded,
+            Err(fault) => return Some(fault),
+        };
+        UnverifiedToken::parse(&decoded).err()
     }
 
     #[test]
@@ -293,12 +323,14 @@ mod tests {
         let ours = VerificationKey::from_secret(&[7; 32], &[Algorithm::Hs256]).unwrap();
         let other = VerificationKey::from_secret(&[8; 32], &[Algorithm::Hs256]).unwrap();
         let text = key.token(&claims());
-        let mut token = UnverifiedToken::parse(&text).unwrap();
+        let decoded = DecodedToken::decode(&text).unwrap();
+        let mut token = UnverifiedToken::parse(&decoded).unwrap();
         assert!(token.verify(&other).is_none());
         let verified = token.verify(&ours).unwrap();
-        assert_eq!(Value::Object(verified.into_members()), claims());
-        let forged = text.replacen('.', ".e", 1);
-        assert!(UnverifiedToken::parse(&forged).is_err());
+        let members = verified.claims().members();
+        assert_eq!(members.get("sub").and_then(Json::as_str), Some("u1"));
+        assert_eq!(members.len(), claims().as_object().unwrap().len());
+        assert!(fault(&text.replacen('.', ".e", 1)).is_some());
     }
 
     proptest! {

@@ -10,9 +10,11 @@ use crate::clock::UnixTime;
 
 use super::algorithm::Algorithm;
 use super::claims::{self, ClaimMapping, ClaimPointer, ClaimsFault};
+use super::json::Members;
 use super::key::VerificationKey;
 use super::principal::Principal;
 use super::provider::{LoopbackHttp, ProviderUrl};
+use super::raw_claims::Claims;
 
 /// Who may say who calls, and under which bounds.
 #[derive(Debug, Clone, PartialEq)]
@@ -149,6 +151,7 @@ impl Parameters {
         };
         let expires_at = claims.get("exp").and_then(Value::as_u64);
         let expires_at = expires_at.map(UnixTime::from_seconds);
-        claims::principal(issuer, claims, expires_at).map(Arc::new)
+        let claims = Claims::stated(Members::of(&claims));
+        claims::principal(issuer, &claims, expires_at).map(Arc::new)
     }
 }

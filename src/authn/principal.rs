@@ -5,7 +5,8 @@ use std::sync::Arc;
 use crate::clock::UnixTime;
 use crate::domain::{AvatarUrl, DisplayName, Subject, UserId};
 
-use super::attributes::Attributes;
+use super::attributes::{Attributes, Values};
+use super::raw_claims::RawClaims;
 
 /// Who calls, proven: the app's user, by the issuer's word. (`iss`, `sub`) is the person, never
 /// the e-mail address.
@@ -16,11 +17,12 @@ pub struct Principal {
     subject: Subject,
     user_id: UserId,
     display_name: Option<DisplayName>,
+    email: Box<str>,
     avatar: Option<AvatarUrl>,
     groups: Box<[Box<str>]>,
     has_groups_claim: bool,
     expires_at: Option<UnixTime>,
-    attributes: Attributes,
+    values: Values,
 }
 
 /// What `authn` proved of a principal before it makes one.
@@ -32,13 +34,15 @@ pub(super) struct Proven {
     pub(super) subject: Subject,
     pub(super) user_id: UserId,
     pub(super) display_name: Option<DisplayName>,
+    /// Empty if there is none.
+    pub(super) email: Box<str>,
     pub(super) avatar: Option<AvatarUrl>,
     pub(super) groups: Box<[Box<str>]>,
     /// Whether the issuer says anything about groups, be it nonsense.
     pub(super) has_groups_claim: bool,
     /// When the credential ends.
     pub(super) expires_at: Option<UnixTime>,
-    pub(super) attributes: Attributes,
+    pub(super) claims: RawClaims,
 }
 
 impl Principal {
@@ -49,11 +53,12 @@ impl Principal {
             subject,
             user_id,
             display_name,
+            email,
             avatar,
             groups,
             has_groups_claim,
             expires_at,
-            attributes,
+            claims,
         } = proven;
         Self {
             issuer_name,
@@ -61,11 +66,12 @@ impl Principal {
             subject,
             user_id,
             display_name,
+            email,
             avatar,
             groups,
             has_groups_claim,
             expires_at,
-            attributes,
+            values: Values::new(claims),
         }
     }
 
@@ -114,8 +120,18 @@ impl Principal {
         self.expires_at
     }
 
-    /// The values that policy conditions read, built once when the credential was verified.
-    pub fn attributes(&self) -> &Attributes {
-        &self.attributes
+    /// What policy conditions read.
+    pub fn attributes(&self) -> Attributes<'_> {
+        Attributes {
+            id: self.user_id.as_str(),
+            subject: self.subject.as_str(),
+            name: self.display_name.as_ref().map_or("", DisplayName::as_str),
+            email: &self.email,
+            groups: &self.groups,
+            avatar: self.avatar.as_ref().map_or("", AvatarUrl::as_str),
+            issuer: &self.issuer_name,
+            issuer_url: &self.issuer,
+            values: &self.values,
+        }
     }
 }

@@ -103,10 +103,10 @@ impl RemoteKeys {
     }
 
     /// Verifies the signature, with at most one fetch if the key is not known or has changed.
-    pub(super) async fn verify(
+    pub(super) async fn verify<'t>(
         self: &Arc<Self>,
-        token: &mut UnverifiedToken<'_>,
-    ) -> Result<(VerifiedClaims, Arc<Trust>), AuthnError> {
+        token: &mut UnverifiedToken<'t>,
+    ) -> Result<(VerifiedClaims<'t>, Arc<Trust>), AuthnError> {
         let set = match self.live() {
             Some(set) => set,
             None => self.first_set().await?,
@@ -330,10 +330,10 @@ impl RemoteKeys {
 }
 
 impl DatedSet {
-    fn verify(
+    fn verify<'t>(
         &self,
-        token: &mut UnverifiedToken<'_>,
-    ) -> Result<(VerifiedClaims, Arc<Trust>), InvalidReason> {
+        token: &mut UnverifiedToken<'t>,
+    ) -> Result<(VerifiedClaims<'t>, Arc<Trust>), InvalidReason> {
         let key = self.select(token.header().algorithm(), token.header().kid())?;
         let claims = token.verify(key).ok_or(InvalidReason::Signature)?;
         Ok((claims, Arc::clone(key.trust())))

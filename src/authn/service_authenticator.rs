@@ -151,10 +151,7 @@ impl ServiceAuthenticator {
     }
 
     async fn of_token(&self, bearer: Bearer<'_>) -> Result<ServicePrincipal, AuthnError> {
-        let proven = match self.tokens.authenticate_cached(bearer) {
-            Some(proven) => proven,
-            None => self.tokens.authenticate(bearer).await?,
-        };
+        let proven = self.tokens.authenticate(bearer).await?;
         Ok(self.client(&proven))
     }
 

@@ -201,7 +201,7 @@ impl Bench {
     pub(super) fn remembers(&self, token: &str) -> bool {
         let value = format!("Bearer {token}");
         let bearer = Bearer::parse(value.as_bytes(), 8192).unwrap();
-        self.authenticator.authenticate_cached(bearer).is_some()
+        self.authenticator.authenticate_cached(bearer).is_ok()
     }
 }
 

@@ -9,7 +9,7 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
 use futures_util::future::{Either, LocalBoxFuture};
 
-use crate::authn::{AuthnError, Bearer, Credential, CredentialFault};
+use crate::authn::{AuthnError, Bearer, Credential, CredentialFault, Unseen};
 use crate::join::{Asker, Live};
 use crate::metrics::Outcome;
 
@@ -52,20 +52,25 @@ impl FromRequest for Caller {
                 }));
             }
         };
-        if let Some(principal) = live.authenticator.authenticate_cached(bearer) {
-            let asker = Asker { principal, live };
-            if !state.limits.are_shared() {
-                let admitted = state.limits.admit_principal_alone(&asker.principal);
-                return Either::Left(ready(admit(request, admitted, asker)));
+        let principal = match live.authenticator.authenticate_cached(bearer) {
+            Ok(principal) => principal,
+            Err(unseen) => {
+                let (request, state) = (request.clone(), state.clone());
+                return Either::Right(Box::pin(async move {
+                    prove(&request, &state, live, &unseen).await
+                }));
             }
-            let (request, state) = (request.clone(), state.clone());
-            return Either::Right(Box::pin(async move {
-                let admitted = state.limits.admit_principal(&asker.principal).await;
-                admit(&request, admitted, asker)
-            }));
+        };
+        let asker = Asker { principal, live };
+        if !state.limits.are_shared() {
+            let admitted = state.limits.admit_principal_alone(&asker.principal);
+            return Either::Left(ready(admit(request, admitted, asker)));
         }
         let (request, state) = (request.clone(), state.clone());
-        Either::Right(Box::pin(async move { prove(&request, &state, live).await }))
+        Either::Right(Box::pin(async move {
+            let admitted = state.limits.admit_principal(&asker.principal).await;
+            admit(&request, admitted, asker)
+        }))
     }
 }
 
@@ -74,16 +79,12 @@ async fn prove(
     request: &HttpRequest,
     state: &PublicState,
     live: Arc<Live>,
+    unseen: &Unseen,
 ) -> Result<Caller, Problem> {
     let address = RequestContext::of(request).client_address;
     let admitted = state.limits.admit_address(address).await;
     admitted.map_err(limited)?;
-    // Read again: it borrows from the request. It was well-formed a moment ago.
-    let bearer = bearer_of(request, live.authenticator.parameters().token_bytes_max);
-    let Ok(Some(bearer)) = bearer else {
-        return Err(missing());
-    };
-    match live.authenticator.authenticate(bearer).await {
+    match live.authenticator.authenticate_unseen(unseen).await {
         Ok(principal) => {
             let admitted = state.limits.admit_principal(&principal).await;
             admit(request, admitted, Asker { principal, live })

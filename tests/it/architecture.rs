@@ -20,7 +20,7 @@ const LAYERS: &[(u8, &str, &[&str])] = &[
     (2, "rate_limit", &["governor", "moka"]),
     (2, "state", &["arc_swap", "aws_lc_rs", "base64", "futures_util", "redb", "redis", "secrecy", "thread_local", "tokio"]),
     (3, "authn", &["arc_swap", "aws_lc_rs", "base64", "cel", "futures_util", "jsonwebtoken", "moka",
-        "pem", "percent_encoding", "prometheus_client", "reqwest", "secrecy", "subtle", "tokio"]),
+        "pem", "percent_encoding", "prometheus_client", "quick_cache", "reqwest", "secrecy", "subtle", "tokio"]),
     (4, "policy", &["cel", "chrono", "humantime"]),
     (5, "rooms", &["arc_swap", "aws_lc_rs", "base64", "chrono", "futures_util", "moka", "prometheus_client", "tokio"]),
     (5, "occupancy", &["futures_util", "moka", "tokio"]),

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::clock::UnixTime;
 use crate::domain::{AvatarUrl, DisplayName, Subject, UserId};
 
-use super::super::attributes::Attributes;
+use super::super::json::Members;
 use super::super::principal::{Principal, Proven};
+use super::super::raw_claims::{Claims, RawClaims};
 
 /// A principal of the issuer `test`: `sub`, `name`, `email`, `groups`, `picture` and `exp` where
 /// such claims stand, and all claims raw.
@@ -28,23 +29,24 @@ pub(crate) fn principal(claims: Value) -> Arc<Principal> {
         .flatten()
         .filter_map(|group| group.as_str().map(Box::from))
         .collect();
-    let user = json!({
-        "id": text("sub"), "subject": text("sub"), "name": text("name"), "email": text("email"),
-        "groups": groups, "avatar": text("picture"), "issuer": "test", "claims": claims,
-    });
-    let kind = json!({
-        "kind": "user", "issuer": "test", "issuer_url": "https://id.test", "id": text("sub"),
-    });
     Arc::new(Principal::new(Proven {
         issuer_name: Arc::from("test"),
         issuer: Arc::from("https://id.test"),
         user_id: UserId::new("", &subject),
         subject,
         display_name: DisplayName::parse(&text("name")).ok(),
+        email: text("email").into_boxed_str(),
         avatar: AvatarUrl::parse(&text("picture")).ok(),
         groups,
         has_groups_claim: true,
         expires_at: claims["exp"].as_u64().map(UnixTime::from_seconds),
-        attributes: Attributes::new(cel::to_value(user).unwrap(), cel::to_value(kind).unwrap()),
+        claims: raw(&claims),
     }))
+}
+
+/// As from a token; some tests state more than a token may.
+fn raw(claims: &Value) -> RawClaims {
+    let text = serde_json::to_vec(claims).unwrap();
+    let stated = || Claims::stated(Members::of(claims.as_object().unwrap()));
+    Claims::parse(&text).unwrap_or_else(stated).to_raw()
 }

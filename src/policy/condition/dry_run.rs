@@ -8,7 +8,7 @@ use cel::common::ast::{CallExpr, ComprehensionExpr, EntryExpr, Expr, IdedExpr, o
 use cel::common::value::Val;
 use cel::{Context, Env, Program};
 
-use crate::authn::Attributes;
+use crate::authn::SampleAttributes;
 use crate::clock::UnixTime;
 use crate::domain::{RoomKey, RoomPattern};
 
@@ -26,14 +26,14 @@ pub(super) fn check(
     pattern: &RoomPattern,
     env: &Arc<Env>,
 ) -> Result<(), Vec<String>> {
-    let attributes = Attributes::sample();
+    let sample = SampleAttributes::new();
     // A digit: `int(room.course)` is a reasonable thing to write.
     let Ok(room_key) = RoomKey::parse("1") else {
         return Ok(());
     };
     let captures = pattern.sample_captures("1");
     let now = UnixTime::from_seconds(1_800_000_000);
-    let variables = Variables::new(&attributes, &room_key, &captures, now);
+    let variables = Variables::new(sample.attributes(), &room_key, &captures, now);
     let mut context = Context::with_env(Arc::clone(env));
     context.set_variable_resolver(&variables);
 

@@ -1,3 +1,5 @@
+mod variables;
+
 use proptest::prelude::*;
 use serde_json::json;
 

@@ -19,7 +19,7 @@ pub(super) const STEPS_MAX: usize = 200_000;
 
 /// The variables `user`, `principal`, `room` and `now` of one evaluation.
 pub(in crate::policy) struct Variables<'a> {
-    pub(in crate::policy) attributes: &'a Attributes,
+    pub(in crate::policy) attributes: Attributes<'a>,
     pub(in crate::policy) room_key: &'a RoomKey,
     pub(in crate::policy) captures: &'a Captures<'a>,
     pub(in crate::policy) now: UnixTime,
@@ -28,7 +28,7 @@ pub(in crate::policy) struct Variables<'a> {
 
 impl<'a> Variables<'a> {
     pub(in crate::policy) fn new(
-        attributes: &'a Attributes,
+        attributes: Attributes<'a>,
         room_key: &'a RoomKey,
         captures: &'a Captures<'a>,
         now: UnixTime,
@@ -53,19 +53,19 @@ impl<'a> Variables<'a> {
         self.steps.fetch_add(steps, Ordering::Relaxed) <= STEPS_MAX
     }
 
-    fn member<'b>(&'b self, value: &'b dyn Val, path: Option<&str>) -> Option<CowVal<'b, 'b>> {
-        let mut value: &'b (dyn Val + 'b) = value;
-        for name in path.into_iter().flat_map(|path| path.split('.')) {
-            match value.as_indexer()?.get(&CelString::from(name)).ok()? {
-                CowVal::Borrowed(inner) => value = inner,
-                CowVal::Owned(_) => return None,
-            }
-        }
+    /// What a path leads to within a value.
+    fn within<'b>(&'b self, value: CowVal<'b, 'b>, path: Option<&str>) -> Option<CowVal<'b, 'b>> {
+        let value = match (value, path) {
+            (CowVal::Borrowed(value), Some(path)) => CowVal::Borrowed(find(value, path)?),
+            (value, None) => value,
+            // A text: nothing is within it.
+            (CowVal::Owned(_), Some(_)) => return None,
+        };
         let steps = match value.as_iterable() {
             Some(_) => self.attributes.weight(),
             None => 1,
         };
-        self.spend(steps).then_some(CowVal::Borrowed(value))
+        self.spend(steps).then_some(value)
     }
 
     fn room<'b>(&'b self, member: Option<&str>) -> Option<CowVal<'b, 'b>> {
@@ -102,16 +102,37 @@ impl VariableResolver for Variables<'_> {
     /// Asked for whole paths first (`user.claims.org`), then for their beginnings: answering the
     /// path saves building what lies between.
     fn resolve<'b>(&'b self, variable: &str) -> Option<CowVal<'b, 'b>> {
-        let (root, path) = match variable.split_once('.') {
-            Some((root, path)) => (root, Some(path)),
-            None => (variable, None),
-        };
-        match (root, path) {
-            ("user", path) => self.member(self.attributes.user(), path),
-            ("principal", path) => self.member(self.attributes.principal(), path),
-            ("room", path) => self.room(path),
+        let (root, path) = first_step(variable);
+        match (root, path.map(first_step)) {
+            ("user", None) => self.within(CowVal::Borrowed(self.attributes.user()), None),
+            ("user", Some((member, path))) => {
+                self.within(self.attributes.user_member(member)?, path)
+            }
+            ("principal", None) => self.within(CowVal::Borrowed(self.attributes.principal()), None),
+            ("principal", Some((member, path))) => {
+                self.within(self.attributes.principal_member(member)?, path)
+            }
+            ("room", _) => self.room(path),
             ("now", None) => self.now(),
             _unknown => None,
         }
     }
+}
+
+fn first_step(path: &str) -> (&str, Option<&str>) {
+    match path.split_once('.') {
+        Some((first, rest)) => (first, Some(rest)),
+        None => (path, None),
+    }
+}
+
+fn find<'b>(value: &'b dyn Val, path: &str) -> Option<&'b dyn Val> {
+    let mut value = value;
+    for name in path.split('.') {
+        match value.as_indexer()?.get(&CelString::from(name)).ok()? {
+            CowVal::Borrowed(inner) => value = inner,
+            CowVal::Owned(_) => return None,
+        }
+    }
+    Some(value)
 }
