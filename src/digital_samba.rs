@@ -23,7 +23,7 @@ pub use api_url::ApiUrl;
 pub use client::{Client, Parameters, TeamInfo};
 pub use forward::{
     AnswerBody, Chunks, ForwardBody, ForwardFailure, ForwardParameters, ForwardRequest, Forwarded,
-    Forwarder, StreamFault, Upload, UploadFault, UploadSender, upload,
+    Forwarder, JsonAnswer, StreamFault, Upload, UploadFault, UploadSender, upload,
 };
 pub use operations::{
     Answer, BASE_PATH, Body, Matched, Method, NoMatch, Operation, PathFault, Routes,

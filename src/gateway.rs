@@ -15,17 +15,17 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
 use crate::digital_samba::legacy::{has_two_forms, to_current, to_older, with_numeric_total_count};
 use crate::digital_samba::secrets::{has_mask, masked, may_answer_secrets};
 use crate::digital_samba::{
-    Answer, AnswerBody, Client, ForwardBody, ForwardParameters, ForwardRequest, Forwarded,
-    Forwarder, Operation,
+    Answer, Client, ForwardBody, ForwardParameters, ForwardRequest, Forwarded, Forwarder,
+    JsonAnswer, Operation,
 };
 use crate::domain::{RoomKey, Scope};
 use crate::join::{Broker, Live};
-use crate::rooms::UpstreamFailure;
 
 pub use call::{GatewayBody, GatewayCall};
 pub use error::GatewayError;
@@ -144,7 +144,12 @@ impl Gateway {
         let operation = wanted.operation;
         let masks = may_answer_secrets(operation) && !wanted.service.has(Scope::SecretsRead);
         let ages = is_older && has_two_forms(operation);
-        let whole = masks || ages || operation.answer == Answer::Page;
+        let rewrite = |body| rewritten(operation, body, masks, ages);
+        let json = if masks || ages || operation.answer == Answer::Page {
+            JsonAnswer::Rewritten(&rewrite)
+        } else {
+            JsonAnswer::AsItCame
+        };
         let given = wanted.given_key();
         let name = wanted.room().map(str::to_owned);
         let sent = self
@@ -154,7 +159,7 @@ impl Gateway {
                 parameters: &wanted.parameters,
                 query: &wanted.query,
                 body: wanted.body,
-                whole,
+                json,
             })
             .await;
         let is_refused = sent.as_ref().is_ok_and(|answer| answer.status >= 400);
@@ -162,23 +167,17 @@ impl Gateway {
             // Also after a failure: upstream may have done it.
             self.forget_what_changed(operation, room, name.as_deref(), given.as_ref());
         }
-        let mut answer = sent?;
-        if answer.status < 400
-            && let AnswerBody::Whole(body) = &answer.body
-        {
-            answer.body = AnswerBody::Whole(rewritten(operation, body.clone(), masks, ages)?);
-        }
-        Ok(answer)
+        Ok(sent?)
     }
 }
 
-/// An answer as its caller may and wants to read it.
+/// A JSON answer as its caller may and wants to read it; an error if it is not JSON.
 fn rewritten(
     operation: &Operation,
     body: Bytes,
     masks: bool,
     ages: bool,
-) -> Result<Bytes, GatewayError> {
+) -> serde_json::Result<Bytes> {
     let body = match operation.answer {
         Answer::Page => with_numeric_total_count(&body).map_or(body, Bytes::from),
         Answer::Object
@@ -188,18 +187,18 @@ fn rewritten(
         | Answer::Export
         | Answer::Template => body,
     };
-    let unreadable = |_error| UpstreamFailure::Malformed {
-        what: "it is not JSON",
-    };
     let body = if ages {
-        let mut answer: Value = serde_json::from_slice(&body).map_err(unreadable)?;
+        let mut answer: Value = serde_json::from_slice(&body)?;
         to_older(operation, &mut answer);
         Bytes::from(answer.to_string())
     } else {
         body
     };
     if masks {
-        return Ok(masked(operation, &body).map_err(unreadable)?);
+        return masked(operation, &body);
+    }
+    if !ages {
+        let _well_formed: IgnoredAny = serde_json::from_slice(&body)?;
     }
     Ok(body)
 }

@@ -3,6 +3,8 @@
 //! JSON of a bounded length.
 
 mod chunks;
+mod gathered;
+mod media_type;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +32,9 @@ use super::budget::Budget;
 use super::client::Client;
 use super::exchange::Exchange;
 use super::operations::{Body, Operation};
+
+use gathered::Gathered;
+use media_type::{is_html, is_json};
 
 pub use chunks::{Chunks, StreamFault, Upload, UploadFault, UploadSender, upload};
 
@@ -77,8 +82,31 @@ pub struct ForwardRequest<'a> {
     pub query: &'a [(String, String)],
     /// Its body.
     pub body: ForwardBody,
-    /// Whether a JSON answer must be whole, because it is going to be rewritten.
-    pub whole: bool,
+    /// What becomes of a JSON answer.
+    pub json: JsonAnswer<'a>,
+}
+
+/// What becomes of a JSON answer of a success.
+#[derive(Clone, Copy)]
+pub enum JsonAnswer<'a> {
+    /// It is told as it came, and streams if it is long.
+    AsItCame,
+    /// It has to be whole.
+    Whole,
+    /// It has to be whole, and is told as this makes it, which fails for what is not JSON.
+    Rewritten(&'a Rewrite<'a>),
+}
+
+type Rewrite<'a> = dyn Fn(Bytes) -> serde_json::Result<Bytes> + Sync + 'a;
+
+impl std::fmt::Debug for JsonAnswer<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::AsItCame => "AsItCame",
+            Self::Whole => "Whole",
+            Self::Rewritten(_) => "Rewritten",
+        })
+    }
 }
 
 /// A body on its way to upstream.
@@ -230,7 +258,7 @@ impl Forwarder {
             parameters,
             query,
             body,
-            whole,
+            json,
         } = request;
         let mut url = self.exchange.parameters.api_url.with(operation, parameters);
         if !query.is_empty() {
@@ -281,7 +309,7 @@ impl Forwarder {
             // A bare 500 is about this one request; it must not shut the joins out.
             leave.answered();
         }
-        self.sort(operation, response, whole, permit).await
+        self.sort(operation, response, json, permit).await
     }
 
     /// A success or a 4xx to be told, or a failure.
@@ -289,7 +317,7 @@ impl Forwarder {
         &self,
         operation: &Operation,
         response: Response,
-        whole: bool,
+        json: JsonAnswer<'_>,
         permit: OwnedSemaphorePermit,
     ) -> Result<Forwarded, ForwardFailure> {
         let status = response.status();
@@ -310,7 +338,7 @@ impl Forwarder {
                 }
                 Ok(self.rejection(response).await)
             }
-            200..=299 if operation.answer.is_json() => self.json(response, whole, permit).await,
+            200..=299 if operation.answer.is_json() => self.json(response, json, permit).await,
             200..=299 if is_html(response.headers()) => Err(malformed("it is a web page")),
             200..=299 => Ok(Forwarded {
                 status: code,
@@ -350,7 +378,7 @@ impl Forwarder {
     async fn json(
         &self,
         mut response: Response,
-        whole: bool,
+        answer: JsonAnswer<'_>,
         permit: OwnedSemaphorePermit,
     ) -> Result<Forwarded, ForwardFailure> {
         let malformed = |what| ForwardFailure::from(UpstreamFailure::Malformed { what });
@@ -362,20 +390,19 @@ impl Forwarder {
         // Asked before anything is read: it becomes what is left.
         let length = response.length_left();
         let bytes_max = self.parameters.json_bytes_max;
-        let mut read = Vec::new();
+        let mut read = Gathered::default();
         loop {
-            let next = tokio::time::timeout(self.parameters.idle_timeout, response.chunk()).await;
-            match next {
-                Ok(Ok(Some(chunk))) => read.extend_from_slice(&chunk),
-                Ok(Ok(None)) => break,
-                Ok(Err(error)) if !error.is_timeout() => return Err(malformed("it breaks off")),
-                Ok(Err(_)) | Err(_) => return Err(UpstreamFailure::Timeout.into()),
+            match response.chunk(self.parameters.idle_timeout).await {
+                Ok(Some(chunk)) => read.push(chunk),
+                Ok(None) => break,
+                Err(error) if error.is_timeout() => return Err(UpstreamFailure::Timeout.into()),
+                Err(_error) => return Err(malformed("it breaks off")),
             }
             if read.len() > bytes_max {
-                if whole {
+                if !matches!(answer, JsonAnswer::AsItCame) {
                     return Err(malformed("it is too long"));
                 }
-                let body = self.stream(Bytes::from(read), length, response, permit);
+                let body = self.stream(read.into(), length, response, permit);
                 return Ok(Forwarded {
                     status,
                     headers,
@@ -383,13 +410,15 @@ impl Forwarder {
                 });
             }
         }
-        if !is_well_formed(&read) {
-            return Err(malformed("it is not JSON"));
-        }
+        let read = Bytes::from(read);
+        let told = match answer {
+            JsonAnswer::Rewritten(rewrite) => rewrite(read).ok(),
+            JsonAnswer::AsItCame | JsonAnswer::Whole => is_well_formed(&read).then_some(read),
+        };
         Ok(Forwarded {
             status,
             headers,
-            body: AnswerBody::Whole(Bytes::from(read)),
+            body: AnswerBody::Whole(told.ok_or_else(|| malformed("it is not JSON"))?),
         })
     }
 
@@ -442,21 +471,6 @@ fn passed_on(headers: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
             Some((name, value))
         })
         .collect()
-}
-
-fn essence(headers: &HeaderMap) -> Option<&str> {
-    let kind = headers.get(CONTENT_TYPE)?.to_str().ok()?;
-    kind.split(';').next().map(str::trim)
-}
-
-fn is_json(headers: &HeaderMap) -> bool {
-    essence(headers).is_some_and(|kind| kind.eq_ignore_ascii_case("application/json"))
-}
-
-fn is_html(headers: &HeaderMap) -> bool {
-    essence(headers).is_some_and(|kind| {
-        kind.eq_ignore_ascii_case("text/html") || kind.eq_ignore_ascii_case("application/xhtml+xml")
-    })
 }
 
 fn is_well_formed(json: &[u8]) -> bool {

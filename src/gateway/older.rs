@@ -5,7 +5,9 @@ use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::digital_samba::{AnswerBody, ForwardBody, ForwardRequest, Forwarded, Operation};
+use crate::digital_samba::{
+    AnswerBody, ForwardBody, ForwardRequest, Forwarded, JsonAnswer, Operation,
+};
 use crate::rooms::UpstreamFailure;
 
 use super::Gateway;
@@ -214,7 +216,7 @@ impl Gateway {
             parameters,
             query,
             body: ForwardBody::Nothing,
-            whole: true,
+            json: JsonAnswer::Whole,
         };
         Ok(self.forwarder.send(request).await?)
     }

@@ -123,6 +123,12 @@ pub fn public(config: &mut web::ServiceConfig) {
 
 /// Registers the internal listener's paths.
 pub fn internal(config: &mut web::ServiceConfig) {
+    // Routes are tried in turn, and most calls are for this one. Its own are the catalogue's.
+    config.service(
+        web::resource([BASE_PATH, "/api/v1/{path:.*}"])
+            .name("gateway")
+            .route(web::route().to(internal::gateway::call)),
+    );
     rooms_by_key(config);
     policy_and_denials(config);
     config
@@ -136,12 +142,6 @@ pub fn internal(config: &mut web::ServiceConfig) {
             "gateway-description",
             get_or_head().to(internal::description::read),
         ))
-        // Its own routes are the catalogue's.
-        .service(
-            web::resource([BASE_PATH, "/api/v1/{path:.*}"])
-                .name("gateway")
-                .route(web::route().to(internal::gateway::call)),
-        )
         .service(get("/docs", "docs", get_or_head().to(documents::docs)));
     probes(config);
 }

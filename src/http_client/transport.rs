@@ -145,14 +145,16 @@ impl Response {
         self.inner.body().size_hint().exact()
     }
 
-    /// The next piece of the body; `None` at its end.
+    /// The next piece of the body, which is waited for at most `idle`; `None` at its end.
     ///
     /// # Errors
     /// [`TransportError`] when it breaks off or takes too long.
-    pub async fn chunk(&mut self) -> Result<Option<Bytes>, TransportError> {
+    pub async fn chunk(&mut self, idle: Duration) -> Result<Option<Bytes>, TransportError> {
+        let idle_until = Instant::now().checked_add(idle);
+        let until = idle_until.map_or(self.until, |until| until.min(self.until));
         loop {
             let next = self.inner.body_mut().frame();
-            let frame = match timeout_at(self.until, next).await {
+            let frame = match timeout_at(until, next).await {
                 Ok(Some(Ok(frame))) => frame,
                 Ok(Some(Err(_error))) => return Err(TransportError::BrokenOff),
                 Ok(None) => return Ok(None),
@@ -171,7 +173,7 @@ impl Response {
     /// [`ReadError`] when it is longer, breaks off or takes too long.
     pub async fn read(mut self, bytes_max: usize) -> Result<Vec<u8>, ReadError> {
         let mut body = Vec::new();
-        while let Some(piece) = self.chunk().await? {
+        while let Some(piece) = self.chunk(Duration::MAX).await? {
             if body.len().saturating_add(piece.len()) > bytes_max {
                 return Err(ReadError::TooLong);
             }

@@ -27,7 +27,7 @@ const LAYERS: &[(u8, &str, &[&str])] = &[
     (5, "denials", &["arc_swap", "futures_util", "tokio"]),
     (5, "audit", &["aws_lc_rs", "chrono", "prometheus_client"]),
     (6, "token", &["arc_swap", "aws_lc_rs", "base64", "jsonwebtoken", "prometheus_client", "subtle"]),
-    (6, "digital_samba", &["arc_swap", "aws_lc_rs", "bytes", "chrono", "futures_util", "governor", "hyper",
+    (6, "digital_samba", &["arc_swap", "aws_lc_rs", "bytes", "chrono", "futures_util", "governor", "hyper", "memchr",
         "percent_encoding", "prometheus_client", "reqwest", "secrecy", "tokio"]),
     (7, "join", &["arc_swap"]),
     (7, "gateway", &["arc_swap", "bytes", "chrono", "moka", "prometheus_client", "reqwest"]),

@@ -124,10 +124,8 @@ async fn pump(
                 Ok(Err(_)) | Err(_) => return Err(StreamFault::BrokenOff),
             }
         }
-        next = match tokio::time::timeout(limits.idle_timeout, response.chunk()).await {
-            Ok(Ok(chunk)) => chunk,
-            Ok(Err(_)) | Err(_) => return Err(StreamFault::BrokenOff),
-        };
+        let chunk = response.chunk(limits.idle_timeout).await;
+        next = chunk.map_err(|_error| StreamFault::BrokenOff)?;
     }
     Ok(())
 }
