@@ -4,7 +4,8 @@
 //! What is compared runs in turn, and the medians are printed. Without nginx its rows are left out.
 //! For the time that a call takes, all of it runs on one core, so that every cycle counts and no
 //! other core has to be woken. For throughput the broker and nginx are pinned to one core, upstream
-//! and the load to the other.
+//! and the load to the other: first the simulated Digital Samba, which then bounds both, and then an
+//! upstream that costs next to nothing, which shows what each of the two costs itself.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -60,7 +61,8 @@ fn measure() {
         confine_this(SERVER_CORE);
         added_time(&beside, &broker, &key, &room).await;
         confine_this(LOAD_CORE);
-        throughput().await;
+        to_the_simulator(&beside, &broker, &key, &room).await;
+        to_a_constant_upstream().await;
         local_tokens(&beside, &broker, &key, &room).await;
         many_links(&broker, &key).await;
     });
@@ -123,30 +125,53 @@ async fn timed(connection: &mut Connection, request: &[u8]) -> f64 {
     started.elapsed().as_secs_f64() * 1e6
 }
 
-/// Many calls at once, through the gateway and through nginx, to an upstream that costs little.
-async fn throughput() {
+/// Many calls at once to the simulated Digital Samba, which this process is.
+async fn to_the_simulator(beside: &Beside, broker: &Server, key: &str, room: &str) {
+    let nginx = Nginx::start(beside.upstream_address());
+    let path = format!("/api/v1/rooms/{room}");
+    let ours = request("GET", &path, &broker.address, key, None);
+    let theirs = |nginx: &Nginx| request("GET", &path, &nginx.address, DEVELOPER_KEY, None);
+    throughput("the simulator", broker, ours, nginx.as_ref(), theirs).await;
+}
+
+/// Many calls at once to an upstream that costs next to nothing.
+async fn to_a_constant_upstream() {
     let upstream = Server::start_beside(&["serve-upstream"]);
     let configuration = Configuration::of(&upstream.address);
     let broker = Server::start(&["serve-broker", configuration.path()]);
     let key = configuration.key();
-    let get = |host: &str| {
-        let path = "/api/v1/rooms/0e8d7c6b-5a49-4382-9716-a5b4c3d2e1f1";
-        Requests::repeated(request("GET", path, host, &key, None))
-    };
     let nginx = Nginx::start(&upstream.address);
+    let get = |address: &str| {
+        let path = "/api/v1/rooms/0e8d7c6b-5a49-4382-9716-a5b4c3d2e1f1";
+        request("GET", path, address, &key, None)
+    };
+    let ours = get(&broker.address);
+    let theirs = |nginx: &Nginx| get(&nginx.address);
+    throughput("a constant answer", &broker, ours, nginx.as_ref(), theirs).await;
+}
+
+/// Many calls at once, through the gateway and through nginx in turn.
+async fn throughput(
+    upstream: &str,
+    broker: &Server,
+    ours: Vec<u8>,
+    nginx: Option<&Nginx>,
+    theirs: impl Fn(&Nginx) -> Vec<u8>,
+) {
+    let through_us = Requests::repeated(ours);
+    let through_nginx = nginx.map(|nginx| (nginx, Requests::repeated(theirs(nginx))));
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-    let requests = get(&broker.address);
-    client::run(&broker.address, &requests, CONNECTIONS, ROUND / 4).await;
+    client::run(&broker.address, &through_us, CONNECTIONS, ROUND / 4).await;
     for _round in 0..ROUNDS {
-        ours.push(broker.measured(&requests, CONNECTIONS, ROUND).await);
-        if let Some(nginx) = &nginx {
-            let requests = get(&nginx.address);
-            theirs.push(nginx.measured(&requests, CONNECTIONS, ROUND).await);
+        ours.push(broker.measured(&through_us, CONNECTIONS, ROUND).await);
+        if let Some((nginx, requests)) = &through_nginx {
+            theirs.push(nginx.measured(requests, CONNECTIONS, ROUND).await);
         }
     }
+    let name = format!("GET of a room from {upstream}, 32 connections");
     println!(
-        "\n{:<44} {:>10} {:>12} {:>9}",
-        "GET of a room, 32 connections", "requests/s", "CPU us/req", "of nginx"
+        "\n{name:<52} {:>10} {:>12} {:>9}",
+        "requests/s", "CPU us/req", "of nginx"
     );
     print_row("through the gateway", &ours, &theirs);
     if !theirs.is_empty() {

@@ -50,8 +50,11 @@
 //!   cannot start a second one. Names are injective, so that two keys never share a room.
 //! - Upstream down is not our down (known rooms are served stale within a bound), and neither is an
 //!   identity provider (known keys serve within a bound; 503 is not 401).
-//! - Values that conditions read are built once, when a token is verified, and no span exists for a
-//!   request that is not sampled. The audit line is composed into bytes and written by a thread.
+//! - Values that conditions read are made when one is first read, and kept beside the verified token;
+//!   no span exists for a request that is not sampled. The audit line is composed into bytes and
+//!   written by a thread.
+//! - Upstream is one origin: it is called by hyper's client, below `reqwest`, whose redirects and
+//!   URLs made up a sixth of a call. Providers, which are many, are asked by `reqwest`.
 //! - Everything that a caller can fill is bounded.
 
 pub mod app;
