@@ -168,9 +168,9 @@ async fn throughput(
             theirs.push(nginx.measured(requests, CONNECTIONS, ROUND).await);
         }
     }
-    let name = format!("GET of a room from {upstream}, 32 connections");
+    let name = format!("GETs of a room from {upstream}");
     println!(
-        "\n{name:<52} {:>10} {:>12} {:>9}",
+        "\n{name:<44} {:>10} {:>12} {:>9}",
         "requests/s", "CPU us/req", "of nginx"
     );
     print_row("through the gateway", &ours, &theirs);
