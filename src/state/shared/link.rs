@@ -8,6 +8,7 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 use redis::{Client, ErrorKind, RedisError, RedisResult};
 use tokio::sync::Notify;
+use uuid::Uuid;
 
 use super::connection::{Connection, Connector};
 use super::{Parameters, StateFault};
@@ -119,13 +120,12 @@ impl Link {
         };
         match fault {
             StateFault::Unreachable => self.lose(current),
-            // After a failover its name may lead to another server.
-            StateFault::ReadOnly => self.is_doubtful.store(true, Ordering::Relaxed),
-            StateFault::Timeout
-            | StateFault::Full
-            | StateFault::Refused
-            | StateFault::Unreadable
-            | StateFault::File => {}
+            // After a failover its name may lead to another server; and a connection that once
+            // carried nonsense may give each answer to the wrong question for ever.
+            StateFault::ReadOnly | StateFault::Unreadable => {
+                self.is_doubtful.store(true, Ordering::Relaxed);
+            }
+            StateFault::Timeout | StateFault::Full | StateFault::Refused | StateFault::File => {}
         }
         Err(fault)
     }
@@ -235,8 +235,18 @@ impl From<StateFault> for Trouble {
     }
 }
 
+/// Has a word of its own said back: another answer than that belongs to another question.
 async fn ping(mut connection: Connection) -> RedisResult<()> {
-    redis::cmd("PING").query_async(&mut connection).await
+    let word = Uuid::new_v4().to_string();
+    let said: String = redis::cmd("PING")
+        .arg(&word)
+        .query_async(&mut connection)
+        .await?;
+    if said == word {
+        return Ok(());
+    }
+    let fault = "a PING is answered with something else";
+    Err((ErrorKind::UnexpectedReturnType, fault).into())
 }
 
 /// What an error of the library means here. Its text is left behind: it may repeat what was asked.
