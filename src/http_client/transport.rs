@@ -182,3 +182,86 @@ impl Response {
         Ok(body)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(3600);
+    const SHORT: Duration = Duration::from_millis(20);
+    /// That something ends at all.
+    const PATIENCE: Duration = Duration::from_secs(10);
+
+    /// Accepts one connection, says this once it is spoken to, and keeps the connection.
+    async fn server(says: &'static str) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        tokio::spawn(async move {
+            let (mut connection, _) = listener.accept().await.unwrap();
+            connection.read_u8().await.unwrap();
+            connection.write_all(says.as_bytes()).await.unwrap();
+            std::future::pending::<()>().await;
+        });
+        address
+    }
+
+    async fn sent(url: &str, connect: Duration, times: Times) -> Result<Response, TransportError> {
+        let base = url::Url::parse(url).unwrap();
+        let transport = Transport::new(&base, connect, Proxies::None).unwrap();
+        let request = hyper::http::request::Builder::new().uri(url);
+        let sending = transport.send(request, Body::default(), times);
+        tokio::time::timeout(PATIENCE, sending).await.unwrap()
+    }
+
+    fn times(head: Duration, whole: Duration) -> Times {
+        Times { head, whole }
+    }
+
+    #[tokio::test]
+    async fn each_wait_has_a_bound() {
+        let head = "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf";
+        let never = format!("http://{}", server("").await);
+        let sending = sent(&never, LONG, times(SHORT, LONG)).await;
+        assert_eq!(sending.unwrap_err(), TransportError::Timeout);
+        for (whole, idle) in [(SHORT, LONG), (LONG, SHORT), (SHORT, Duration::MAX)] {
+            let half = format!("http://{}", server(head).await);
+            let last = async {
+                let mut response = sent(&half, LONG, times(LONG, whole)).await?;
+                while response.chunk(idle).await?.is_some() {}
+                Ok(())
+            };
+            let last = tokio::time::timeout(PATIENCE, last).await.unwrap();
+            assert_eq!(last, Err(TransportError::Timeout));
+        }
+    }
+
+    #[tokio::test]
+    async fn no_connection_is_told_from_one_that_broke() {
+        // TLS counts as connecting, and this server says nothing of it.
+        let silent = format!("https://{}", server("").await);
+        let too_slow = sent(&silent, SHORT, times(LONG, LONG)).await.unwrap_err();
+        assert_eq!(too_slow, TransportError::Unconnected { too_slow: true });
+        assert!(too_slow.is_timeout());
+        let refused = sent("http://127.0.0.1:1", LONG, times(LONG, LONG)).await;
+        let refused = refused.unwrap_err();
+        assert_eq!(refused, TransportError::Unconnected { too_slow: false });
+        assert!(!refused.is_timeout());
+        let nonsense = format!("http://{}", server("nonsense\r\n\r\n").await);
+        let broken = sent(&nonsense, LONG, times(LONG, LONG)).await;
+        assert_eq!(broken.unwrap_err(), TransportError::BrokenOff);
+    }
+
+    #[tokio::test]
+    async fn a_body_is_read_to_its_end_or_its_bound() {
+        let answer = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nwhole";
+        for (bytes_max, expected) in [(5, Ok(b"whole".to_vec())), (4, Err(ReadError::TooLong))] {
+            let url = format!("http://{}", server(answer).await);
+            let response = sent(&url, LONG, times(LONG, LONG)).await.unwrap();
+            assert_eq!(response.length_left(), Some(5));
+            assert_eq!(response.read(bytes_max).await, expected);
+        }
+    }
+}

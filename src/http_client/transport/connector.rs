@@ -30,14 +30,14 @@ type Fault = Box<dyn Error + Send + Sync>;
 type Connecting<T> = Pin<Box<dyn Future<Output = Result<T, Fault>> + Send>>;
 
 /// Makes connections to one origin.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Connector {
     connect: HttpsConnector<Way>,
     timeout: Duration,
 }
 
-/// The way to the origin, below its TLS.
-#[derive(Debug, Clone)]
+/// The way to the origin, below its TLS. A proxy's credential is in it.
+#[derive(Clone)]
 enum Way {
     Direct(HttpConnector),
     /// The proxy itself may be spoken to over TLS.

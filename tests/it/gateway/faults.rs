@@ -71,23 +71,33 @@ async fn an_answer_that_is_none_is_a_clear_problem() {
             503,
             "upstream-unavailable",
         ),
-        (Conduct::Silence, 504, "upstream-timeout"),
+        (Conduct::Stop(String::new()), 504, "upstream-timeout"),
     ] {
         let upstream = RawUpstream::start(conduct).await;
         let (app, key) = upstream.app("[gateway]\nanswer_timeout = \"1s\"").await;
-        let answer = app.api(&key, Method::GET, "/rooms").await;
-        assert_problem(&answer, status, code);
+        // Answers whose secrets are masked, that are read for their count, and that are told as
+        // they came.
+        for path in ["/rooms", "/recordings", "/statistics/current"] {
+            let answer = app.api(&key, Method::GET, path).await;
+            assert_problem(&answer, status, code);
+        }
     }
 }
 
 #[tokio::test]
 async fn a_json_answer_that_stops_in_the_middle_ends_by_itself() {
     let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{";
-    // So many zeros never come: the connection stays open after none.
-    let upstream = RawUpstream::start(Conduct::Zeros(head.to_owned(), 0)).await;
-    let (app, key) = upstream.app("[gateway]\nidle_timeout = \"1s\"").await;
-    let answer = app.api(&key, Method::GET, "/rooms").await;
-    assert_problem(&answer, 502, "upstream-malformed");
+    let broken_off = Conduct::Zeros(head.to_owned(), 0);
+    let silent = Conduct::Stop(head.to_owned());
+    for (conduct, status, code) in [
+        (broken_off, 502, "upstream-malformed"),
+        (silent, 504, "upstream-timeout"),
+    ] {
+        let upstream = RawUpstream::start(conduct).await;
+        let (app, key) = upstream.app("[gateway]\nidle_timeout = \"1s\"").await;
+        let answer = app.api(&key, Method::GET, "/rooms").await;
+        assert_problem(&answer, status, code);
+    }
 }
 
 #[tokio::test]

@@ -22,8 +22,8 @@ pub(super) struct Seen {
 pub(super) enum Conduct {
     /// Reads it and answers with these bytes, then closes.
     Answer(Vec<u8>),
-    /// Reads it and keeps silent.
-    Silence,
+    /// Reads it, answers with this and then keeps silent.
+    Stop(String),
     /// Answers with this head, then with so many zeros as fast as they are taken.
     Zeros(String, usize),
 }
@@ -113,7 +113,10 @@ async fn serve(
             let _closed = socket.write_all(&answer).await;
             let _closed = socket.shutdown().await;
         }
-        Conduct::Silence => std::future::pending().await,
+        Conduct::Stop(beginning) => {
+            let _closed = socket.write_all(beginning.as_bytes()).await;
+            std::future::pending().await
+        }
         Conduct::Zeros(head, total) => {
             let _closed = socket.write_all(head.as_bytes()).await;
             let zeros = vec![b'0'; 64 * 1024];
