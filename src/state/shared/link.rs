@@ -114,18 +114,23 @@ impl Link {
             return Err(StateFault::Timeout);
         };
         self.timeouts.store(0, Ordering::Relaxed);
-        let fault = match answer {
+        let error = match answer {
             Ok(value) => return Ok(value),
-            Err(error) => sort(&error),
+            Err(error) => error,
         };
+        let fault = sort(&error);
         match fault {
             StateFault::Unreachable => self.lose(current),
-            // After a failover its name may lead to another server; and a connection that once
-            // carried nonsense may give each answer to the wrong question for ever.
-            StateFault::ReadOnly | StateFault::Unreadable => {
-                self.is_doubtful.store(true, Ordering::Relaxed);
-            }
-            StateFault::Timeout | StateFault::Full | StateFault::Refused | StateFault::File => {}
+            // After a failover its name may lead to another server.
+            StateFault::ReadOnly => self.is_doubtful.store(true, Ordering::Relaxed),
+            // An error of the server's has a code. Without one it is no answer to what was asked,
+            // and the connection may give each to the wrong question for ever.
+            StateFault::Unreadable if error.code().is_none() => self.lose(current),
+            StateFault::Timeout
+            | StateFault::Full
+            | StateFault::Refused
+            | StateFault::Unreadable
+            | StateFault::File => {}
         }
         Err(fault)
     }

@@ -85,6 +85,7 @@ async fn pass(
         let open = passage.wait_for(|passage| *passage != Passage::Never).await;
         let mut bytes = &buffer[..read];
         match open.map(|passage| *passage) {
+            // The fault itself: a way that takes so long. No test waits by it.
             Ok(Passage::After(delay)) => tokio::time::sleep(delay).await,
             Ok(Passage::Instead(text)) if way == Way::Back => bytes = text.as_bytes(),
             Ok(Passage::Instead(_)) => {}

@@ -309,11 +309,23 @@ async fn redis_is_slow_then_silent_then_cut_off() {
 
 #[tokio::test]
 async fn redis_answers_nonsense() {
-    for nonsense in ["HTTP/1.1 400 Bad Request\r\n\r\n", "+OK\r\n", "*-1\r\n$99"] {
+    let nonsense = [
+        "HTTP/1.1 400 Bad Request\r\n\r\n",
+        "+OK\r\n",
+        "*-1\r\n$99",
+        // More answers than questions, and fewer: those that follow belong to others.
+        "+OK\r\n+OK\r\n",
+        "$-1\r\n$3\r\nab",
+    ];
+    for nonsense in nonsense {
         let redis = RedisServer::start().await;
         let proxy = FaultProxy::before(redis.port()).await;
         let mut fleet = well(&proxy.url()).await;
         proxy.let_through(Passage::Instead(nonsense));
+        until("it is seen to be no Redis", async || {
+            fleet.readiness(0).await.json()["checks"]["state"] == "degraded"
+        })
+        .await;
         holds_while(Gone::Sense, &mut fleet).await;
         proxy.let_through(Passage::After(Duration::ZERO));
         comes_back(&fleet).await;
