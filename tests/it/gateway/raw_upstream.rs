@@ -115,7 +115,7 @@ async fn serve(
         }
         Conduct::Stop(beginning) => {
             let _closed = socket.write_all(beginning.as_bytes()).await;
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
         Conduct::Zeros(head, total) => {
             let _closed = socket.write_all(head.as_bytes()).await;
