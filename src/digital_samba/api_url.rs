@@ -1,12 +1,35 @@
 //! Where the upstream API is, and the URLs of its operations.
 
+use std::borrow::Cow;
 use std::str::FromStr;
 
-use url::Url;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use url::{Url, form_urlencoded};
 
 use crate::domain::{FriendlyUrl, RoomId, SessionId, TextFault, WebhookId};
 
 use super::operations::{BASE_PATH, Operation};
+
+/// What stands in a segment of a path as something else: all but what RFC 3986 section 3.3 lets
+/// stand there (`pchar`).
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'!')
+    .remove(b'$')
+    .remove(b'&')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')')
+    .remove(b'*')
+    .remove(b'+')
+    .remove(b',')
+    .remove(b';')
+    .remove(b'=')
+    .remove(b':')
+    .remove(b'@');
 
 /// The base of the upstream API: an `https` URL (or `http` on loopback), before `/api/v1`. The
 /// developer key is sent there, so nothing else is accepted.
@@ -51,53 +74,63 @@ impl ApiUrl {
     }
 
     /// The URL of an operation with the values of its path's parameters, in their order. Each is
-    /// encoded on its own.
-    pub(super) fn with(&self, operation: &Operation, parameters: &[String]) -> Url {
-        let mut url = self.0.clone();
+    /// encoded on its own. Written as text, since it is read once more when the request is made.
+    pub(super) fn with(
+        &self,
+        operation: &Operation,
+        parameters: &[String],
+        query: &[(String, String)],
+    ) -> String {
         let mut parameters = parameters.iter();
-        if let Ok(mut segments) = url.path_segments_mut() {
-            segments.pop_if_empty();
-            segments.extend(BASE_PATH.split('/').skip(1));
-            for segment in operation.path.split('/').skip(1) {
-                if segment.starts_with('{') {
-                    // One that is missing stays in braces, which name nothing upstream.
-                    segments.push(parameters.next().map_or(segment, String::as_str));
-                } else {
-                    segments.push(segment);
-                }
-            }
-        }
-        url
+        // One that is missing stays in braces, which name nothing upstream.
+        let value = |_name: &str| parameters.next().map(|value| Cow::Borrowed(value.as_str()));
+        self.written(operation, value, query)
     }
 
-    /// The URL of an operation. Each segment is encoded on its own.
-    pub(super) fn of(&self, operation: &Operation, room: Option<RoomSegment<'_>>) -> Url {
-        let mut url = self.0.clone();
-        // `parse` admits http and https alone, which always have segments.
-        if let Ok(mut segments) = url.path_segments_mut() {
-            segments.pop_if_empty();
-            segments.extend(BASE_PATH.split('/').skip(1));
-            for segment in operation.path.split('/').skip(1) {
-                match room {
-                    Some(RoomSegment::Id(id)) if segment == "{room}" => {
-                        segments.push(&id.to_string());
-                    }
-                    Some(RoomSegment::Name(name)) if segment == "{room}" => {
-                        segments.push(name.as_str());
-                    }
-                    Some(RoomSegment::Session(id)) if segment == "{session}" => {
-                        segments.push(&id.to_string());
-                    }
-                    Some(RoomSegment::Webhook(id)) if segment == "{webhook}" => {
-                        segments.push(&id.to_string());
-                    }
-                    Some(_) | None => {
-                        segments.push(segment);
-                    }
-                }
+    /// The URL of an operation.
+    pub(super) fn of(
+        &self,
+        operation: &Operation,
+        room: Option<RoomSegment<'_>>,
+        query: &[(&str, String)],
+    ) -> String {
+        let value = |name: &str| match (name, room?) {
+            ("{room}", RoomSegment::Id(id)) => Some(Cow::Owned(id.to_string())),
+            ("{room}", RoomSegment::Name(name)) => Some(Cow::Borrowed(name.as_str())),
+            ("{session}", RoomSegment::Session(id)) => Some(Cow::Owned(id.to_string())),
+            ("{webhook}", RoomSegment::Webhook(id)) => Some(Cow::Owned(id.to_string())),
+            _another_parameter => None,
+        };
+        self.written(operation, value, query)
+    }
+
+    fn written<'a, N: AsRef<str>>(
+        &self,
+        operation: &Operation,
+        mut value: impl FnMut(&str) -> Option<Cow<'a, str>>,
+        query: &[(N, String)],
+    ) -> String {
+        let base = self.0.as_str().trim_end_matches('/');
+        let mut url = String::with_capacity(base.len() + 128);
+        url.push_str(base);
+        url.push_str(BASE_PATH);
+        for segment in operation.path.split('/').skip(1) {
+            url.push('/');
+            if segment.starts_with('{') {
+                let value = value(segment).unwrap_or(Cow::Borrowed(segment));
+                url.extend(utf8_percent_encode(&value, SEGMENT));
+            } else {
+                url.push_str(segment);
             }
         }
-        url
+        if query.is_empty() {
+            return url;
+        }
+        url.push('?');
+        let start = url.len();
+        form_urlencoded::Serializer::for_suffix(url, start)
+            .extend_pairs(query)
+            .finish()
     }
 }
 
@@ -138,18 +171,41 @@ mod tests {
         let name = FriendlyUrl::parse("course-101").unwrap();
         for base in ["https://proxy.example/ds", "https://proxy.example/ds/"] {
             let api: ApiUrl = base.parse().unwrap();
+            let under = |path: &str| format!("https://proxy.example/ds/api/v1{path}");
+            assert_eq!(api.of(&GET_TEAM, None, &[]), under(""));
             assert_eq!(
-                api.of(&GET_TEAM, None).as_str(),
-                "https://proxy.example/ds/api/v1"
+                api.of(&GET_ROOM, Some(RoomSegment::Name(&name)), &[]),
+                under("/rooms/course-101")
             );
             assert_eq!(
-                api.of(&GET_ROOM, Some(RoomSegment::Name(&name))).path(),
-                "/ds/api/v1/rooms/course-101"
-            );
-            assert_eq!(
-                api.of(&CREATE_ROOM_TOKEN, Some(RoomSegment::Id(id))).path(),
-                "/ds/api/v1/rooms/5f0c2b1e-7a44-4d0e-9b55-3e6c1d8a9f21/token"
+                api.of(&CREATE_ROOM_TOKEN, Some(RoomSegment::Id(id)), &[]),
+                under("/rooms/5f0c2b1e-7a44-4d0e-9b55-3e6c1d8a9f21/token")
             );
         }
+    }
+
+    #[test]
+    fn a_value_stays_in_its_place() {
+        let api: ApiUrl = "https://proxy.example".parse().unwrap();
+        let with = |value: &str| api.with(&GET_ROOM, &[value.to_owned()], &[]);
+        for (value, written) in [
+            ("a/b?c#d%2f", "a%2Fb%3Fc%23d%252f"),
+            ("a b\\\u{e4}\r\n", "a%20b%5C%C3%A4%0D%0A"),
+            ("{room}", "%7Broom%7D"),
+            ("a-b._~!$&'()*+,;=:@", "a-b._~!$&'()*+,;=:@"),
+        ] {
+            let url = with(value);
+            assert_eq!(url, format!("https://proxy.example/api/v1/rooms/{written}"));
+            assert_eq!(Url::parse(&url).unwrap().as_str(), url);
+        }
+        let pairs = [("a b", "c&d=e"), ("order[]", "\u{e4}")];
+        let query = pairs.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let url = api.with(&GET_TEAM, &[], &query);
+        assert_eq!(
+            url,
+            "https://proxy.example/api/v1?a+b=c%26d%3De&order%5B%5D=%C3%A4"
+        );
+        let read = Url::parse(&url).unwrap();
+        assert!(read.query_pairs().into_owned().eq(query));
     }
 }

@@ -11,7 +11,6 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 use tracing::Instrument as _;
-use url::Url;
 
 use crate::clock::Clock;
 use crate::developer_key::DeveloperKey;
@@ -198,7 +197,7 @@ impl Exchange {
     }
 
     /// A request in the team's name.
-    pub(super) fn request(&self, operation: &Operation, url: &Url) -> request::Builder {
+    pub(super) fn request(&self, operation: &Operation, url: String) -> request::Builder {
         let Parameters {
             team,
             authorization,
@@ -207,7 +206,7 @@ impl Exchange {
         let key = self.key.load();
         let mut request = request::Builder::new()
             .method(operation.method.on_the_wire())
-            .uri(url.as_str())
+            .uri(url)
             .header(AUTHORIZATION, key.authorization(authorization, team));
         if let Some(headers) = request.headers_mut() {
             headers.extend(trace_context::outgoing());
@@ -222,12 +221,9 @@ impl Exchange {
             answer_bytes_max,
             ..
         } = &self.parameters;
-        let mut url = api_url.of(call.operation, call.room);
-        if !call.query.is_empty() {
-            url.query_pairs_mut().extend_pairs(call.query);
-        }
+        let url = api_url.of(call.operation, call.room, call.query);
         let request = self
-            .request(call.operation, &url)
+            .request(call.operation, url)
             .header(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let body = call.body.clone().map(Body::from).unwrap_or_default();
         let whole = (*request_timeout).min(left);

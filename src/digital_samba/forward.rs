@@ -260,11 +260,9 @@ impl Forwarder {
             body,
             json,
         } = request;
-        let mut url = self.exchange.parameters.api_url.with(operation, parameters);
-        if !query.is_empty() {
-            url.query_pairs_mut().extend_pairs(query);
-        }
-        let mut builder = self.exchange.request(operation, &url);
+        let api_url = &self.exchange.parameters.api_url;
+        let url = api_url.with(operation, parameters, query);
+        let mut builder = self.exchange.request(operation, url);
         if !operation.answer.is_json() {
             builder = builder.header(ACCEPT, HeaderValue::from_static("application/json, */*"));
         }

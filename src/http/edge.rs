@@ -153,7 +153,7 @@ impl Edge {
     }
 
     fn count(&self, request: &HttpRequest, status: StatusCode) {
-        let route = super::routes::name_of(request.match_name());
+        let route = super::routes::name_of(request);
         let labels = Route {
             listener: self.listener.as_str(),
             route,
@@ -175,7 +175,7 @@ impl Edge {
             listener = self.listener.as_str(),
             request_id = %context.request_id,
             method = method_name(request.method()),
-            route = super::routes::name_of(request.match_name()),
+            route = super::routes::name_of(request),
             status = status.as_u16(),
             micros = u64::try_from(micros).unwrap_or(u64::MAX),
             "request answered"
@@ -269,7 +269,7 @@ where
 
 fn note_answer<B>(span: &tracing::Span, answer: &ServiceResponse<B>) {
     let request = answer.request();
-    let route = super::routes::name_of(request.match_name());
+    let route = super::routes::name_of(request);
     let method = method_name(request.method());
     trace_context::note_answer(span, method, route, answer.status().as_u16());
 }
@@ -389,7 +389,7 @@ const fn closes_connection(code: Code) -> bool {
 /// The one log line of a failure. Names no person, no room and no credential.
 fn log_failure(request: &HttpRequest, context: RequestContext, problem: &Problem) {
     let code = problem.code();
-    let route = super::routes::name_of(request.match_name());
+    let route = super::routes::name_of(request);
     let request_id = context.request_id;
     let cause = problem
         .cause()

@@ -144,11 +144,10 @@ impl Limits {
     pub(super) async fn check_failures(&self, address: IpAddr) -> Result<(), Limited> {
         let Some(by) = &self.by else { return Ok(()) };
         let key = AddressKey::from(address);
-        let subject = [self.listener, &key.to_string()];
-        match self.ask(&subject, &by.shared.barred).await {
-            Some(checked) => self.counted(checked).map(|_allowance| ()),
-            None => self.counted(by.failures.check(&key)),
+        if let Some(checked) = self.ask_of(&key, &by.shared.barred).await {
+            return self.counted(checked).map(|_allowance| ());
         }
+        self.counted(by.failures.check(&key))
     }
 
     /// Takes one from the address's bucket, and asks whether it failed too often: before any
@@ -159,12 +158,8 @@ impl Limits {
     pub(super) async fn admit_address(&self, address: IpAddr) -> Result<(), Limited> {
         let Some(by) = &self.by else { return Ok(()) };
         let key = AddressKey::from(address);
-        // Asked first: as a text the key costs more than looking it up here.
-        if self.are_shared() {
-            let subject = [self.listener, &key.to_string()];
-            if let Some(checked) = self.ask(&subject, &by.shared.address).await {
-                return self.counted(checked).map(|_allowance| ());
-            }
+        if let Some(checked) = self.ask_of(&key, &by.shared.address).await {
+            return self.counted(checked).map(|_allowance| ());
         }
         self.counted(by.failures.check(&key))?;
         self.counted(by.address.check(&key)).map(|_allowance| ())
@@ -176,8 +171,21 @@ impl Limits {
         let key = AddressKey::from(address);
         // Here too, for the time when Redis does not answer.
         by.failures.note_failure(&key);
-        let subject = [self.listener, &key.to_string()];
-        let _counted_if_it_could = self.ask(&subject, &by.shared.failure).await;
+        let _counted_if_it_could = self.ask_of(&key, &by.shared.failure).await;
+    }
+
+    /// [`Limits::ask`] of a client address.
+    async fn ask_of(
+        &self,
+        address: &AddressKey,
+        takes: &Takes,
+    ) -> Option<Result<Allowance, Limited>> {
+        // As a text the key costs more than looking it up here.
+        if !self.are_shared() {
+            return None;
+        }
+        let subject = [self.listener, &address.to_string()];
+        self.ask(&subject, takes).await
     }
 
     /// Takes where all replicas take, in one round trip of bounded time; `None` where nobody else

@@ -5,10 +5,8 @@ use std::sync::Arc;
 use actix_cors::Cors;
 use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
-use actix_web::{HttpResponse, Resource, guard, web};
+use actix_web::{HttpRequest, HttpResponse, Resource, guard, web};
 use arc_swap::ArcSwap;
-
-use crate::digital_samba::BASE_PATH;
 
 use super::internal::{self, join_links, lives, room_list};
 use super::problem::{Code, Problem};
@@ -125,9 +123,7 @@ pub fn public(config: &mut web::ServiceConfig) {
 pub fn internal(config: &mut web::ServiceConfig) {
     // Routes are tried in turn, and most calls are for this one. Its own are the catalogue's.
     config.service(
-        web::resource([BASE_PATH, "/api/v1/{path:.*}"])
-            .name("gateway")
-            .route(web::route().to(internal::gateway::call)),
+        named("/api/v1{path:(?:/.*)?}", "gateway").route(web::route().to(internal::gateway::call)),
     );
     rooms_by_key(config);
     policy_and_denials(config);
@@ -155,8 +151,7 @@ fn rooms_by_key(config: &mut web::ServiceConfig) {
             get_or_head().to(room_list::list),
         ))
         .service(
-            web::resource(ROOM)
-                .name("room")
+            named(ROOM, "room")
                 .route(web::put().to(internal::rooms::ensure))
                 .route(get_or_head().to(internal::rooms::read))
                 .route(web::patch().to(internal::rooms::change))
@@ -203,8 +198,7 @@ fn policy_and_denials(config: &mut web::ServiceConfig) {
             get_or_head().to(internal::denials::list),
         ))
         .service(
-            web::resource("/v1/denials/{denial_id}")
-                .name("denial")
+            named("/v1/denials/{denial_id}", "denial")
                 .route(web::put().to(internal::denials::put))
                 .route(get_or_head().to(internal::denials::read))
                 .route(web::delete().to(internal::denials::lift))
@@ -238,19 +232,25 @@ fn get_or_head() -> actix_web::Route {
     web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
 }
 
-fn get(path: &str, name: &str, route: actix_web::Route) -> Resource {
-    web::resource(path)
-        .name(name)
+fn get(path: &str, name: &'static str, route: actix_web::Route) -> Resource {
+    named(path, name)
         .route(route)
         .default_service(web::to(|| only("GET, HEAD")))
 }
 
-fn post(path: &str, name: &str, route: actix_web::Route) -> Resource {
-    web::resource(path)
-        .name(name)
+fn post(path: &str, name: &'static str, route: actix_web::Route) -> Resource {
+    named(path, name)
         .route(route)
         .default_service(web::to(|| only("POST")))
 }
+
+fn named(path: &str, name: &'static str) -> Resource {
+    web::resource(path).name(name).app_data(RouteName(name))
+}
+
+/// What a request finds on its way through a route.
+#[derive(Debug, Clone, Copy)]
+struct RouteName(&'static str);
 
 fn nothing_here() -> std::future::Ready<Result<HttpResponse, Problem>> {
     std::future::ready(Err(Problem::new(Code::NotFound)))
@@ -264,9 +264,13 @@ fn only(method: &'static str) -> std::future::Ready<HttpResponse> {
     std::future::ready(refused)
 }
 
-/// The route's name in metrics and logs: a word of this program, never of the caller's.
-pub fn name_of(matched: Option<&str>) -> &'static str {
-    let Some(matched) = matched else {
+/// The name of a request's route in metrics and logs: a word of this program, never of the caller's.
+pub fn name_of(request: &HttpRequest) -> &'static str {
+    if let Some(RouteName(name)) = request.app_data() {
+        return name;
+    }
+    // A layer answered before any route, a preflight for one.
+    let Some(matched) = request.match_name() else {
         return "none";
     };
     let named = PUBLIC

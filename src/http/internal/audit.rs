@@ -100,7 +100,7 @@ pub async fn audited<B: MessageBody>(
 
 /// The route's name; of the route that takes several methods, what the method does.
 fn operation_of(request: &HttpRequest) -> &'static str {
-    match (routes::name_of(request.match_name()), request.method()) {
+    match (routes::name_of(request), request.method()) {
         ("room", &Method::PUT) => "ensure-room",
         ("room", &Method::PATCH) => "change-room",
         ("room", &Method::DELETE) => "delete-room",
