@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use reqwest::Method;
 use room_broker::simulator::Fault;
 use room_broker::simulator::identity_provider::User;
 
@@ -124,7 +125,7 @@ async fn no_callers_word_becomes_a_label() {
         let body = serde_json::json!({ word: word });
         app.join_with(&token, word, &body).await;
         for path in [format!("/{word}"), format!("/v1/rooms/{word}")] {
-            let method = reqwest::Method::from_bytes(word.to_uppercase().as_bytes()).unwrap();
+            let method = Method::from_bytes(word.to_uppercase().as_bytes()).unwrap();
             let request = app
                 .http
                 .request(method, format!("{}{path}", app.public))
@@ -180,5 +181,46 @@ fn assert_labels(series: &str) {
     for label in labels.trim_end_matches('}').split(',') {
         let label = label.split('=').next().unwrap();
         assert!(label.is_empty() || allowed.contains(&label), "{series}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_counts_under_its_route_whichever_layer_answers_it() {
+    let app = TestApp::spawn().await;
+    let (public, internal) = (&app.public, &app.internal);
+    for (listener, method, path, route, status) in [
+        ("public", "GET", "/v1/me", "me", 401),
+        ("public", "DELETE", "/v1/me", "me", 405),
+        (
+            "public",
+            "OPTIONS",
+            "/v1/rooms/course-101/join",
+            "join",
+            200,
+        ),
+        ("public", "GET", "/nowhere", "none", 404),
+        ("internal", "GET", "/api/v1", "gateway", 401),
+        ("internal", "GET", "/api/v1/", "gateway", 401),
+        ("internal", "GET", "/api/v1/rooms", "gateway", 401),
+        ("internal", "GET", "/api/v1rooms", "none", 404),
+        ("internal", "PUT", "/v1/rooms/course-101", "room", 401),
+        ("internal", "GET", "/v1/denials/ban-1", "denial", 401),
+    ] {
+        let base = if listener == "public" {
+            public
+        } else {
+            internal
+        };
+        let series = format!(
+            r#"room_broker_http_requests_total{{listener="{listener}",route="{route}",status="{status}"}}"#
+        );
+        let before = app.metric(&series).await;
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        let request = app.http.request(method, format!("{base}{path}"));
+        let preflight = request
+            .header("origin", "https://app.school.example")
+            .header("access-control-request-method", "POST");
+        assert_eq!(app.answer(preflight).await.status, status, "{path}");
+        assert_eq!(app.metric(&series).await, before + 1, "{path}: {series}");
     }
 }
