@@ -7,6 +7,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 /// What becomes of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,17 +83,29 @@ async fn pass(
         if read == 0 {
             return;
         }
-        let open = passage.wait_for(|passage| *passage != Passage::Never).await;
         let mut bytes = &buffer[..read];
-        match open.map(|passage| *passage) {
-            // The fault itself: a way that takes so long. No test waits by it.
-            Ok(Passage::After(delay)) => tokio::time::sleep(delay).await,
-            Ok(Passage::Instead(text)) if way == Way::Back => bytes = text.as_bytes(),
-            Ok(Passage::Instead(_)) => {}
-            Ok(Passage::Never | Passage::Cut) | Err(_) => return,
+        match held(&mut passage).await {
+            Some(Passage::Instead(text)) if way == Way::Back => bytes = text.as_bytes(),
+            Some(Passage::After(_) | Passage::Instead(_)) => {}
+            Some(Passage::Never | Passage::Cut) | None => return,
         }
         if to.write_all(bytes).await.is_err() {
             return;
+        }
+    }
+}
+
+/// Waits until bytes may go on, and says how: a slow passage ends by its time or by another.
+async fn held(passage: &mut watch::Receiver<Passage>) -> Option<Passage> {
+    loop {
+        let open = passage.wait_for(|passage| *passage != Passage::Never);
+        let now = open.await.map(|passage| *passage).ok()?;
+        let Passage::After(delay) = now else {
+            return Some(now);
+        };
+        let another = passage.wait_for(|passage| *passage != now);
+        if timeout(delay, another).await.is_err() {
+            return Some(now);
         }
     }
 }
