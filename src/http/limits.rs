@@ -144,7 +144,7 @@ impl Limits {
     pub(super) async fn check_failures(&self, address: IpAddr) -> Result<(), Limited> {
         let Some(by) = &self.by else { return Ok(()) };
         let key = AddressKey::from(address);
-        if let Some(checked) = self.ask_of(&key, &by.shared.barred).await {
+        if let Some(checked) = self.ask_for_address(&key, &by.shared.barred).await {
             return self.counted(checked).map(|_allowance| ());
         }
         self.counted(by.failures.check(&key))
@@ -158,7 +158,7 @@ impl Limits {
     pub(super) async fn admit_address(&self, address: IpAddr) -> Result<(), Limited> {
         let Some(by) = &self.by else { return Ok(()) };
         let key = AddressKey::from(address);
-        if let Some(checked) = self.ask_of(&key, &by.shared.address).await {
+        if let Some(checked) = self.ask_for_address(&key, &by.shared.address).await {
             return self.counted(checked).map(|_allowance| ());
         }
         self.counted(by.failures.check(&key))?;
@@ -171,11 +171,11 @@ impl Limits {
         let key = AddressKey::from(address);
         // Here too, for the time when Redis does not answer.
         by.failures.note_failure(&key);
-        let _counted_if_it_could = self.ask_of(&key, &by.shared.failure).await;
+        let _counted_if_it_could = self.ask_for_address(&key, &by.shared.failure).await;
     }
 
-    /// [`Limits::ask`] of a client address.
-    async fn ask_of(
+    /// [`Limits::ask`] with a client address as the subject.
+    async fn ask_for_address(
         &self,
         address: &AddressKey,
         takes: &Takes,
