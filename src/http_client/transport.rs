@@ -2,6 +2,7 @@
 //! through a proxy and times, and nothing that reads a URL or copies header fields again, as a
 //! client for everywhere does for redirects. Never follows one.
 
+mod connections;
 mod connector;
 
 use std::time::Duration;
@@ -9,20 +10,21 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
-use hyper_util::client::legacy;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
-use reqwest::header::{ACCEPT, HeaderMap, HeaderValue, USER_AGENT};
+use hyper::{Request, Uri};
+use reqwest::header::{ACCEPT, HOST, HeaderMap, HeaderValue, USER_AGENT};
 use reqwest::{Body, StatusCode};
 use tokio::time::{Instant, timeout_at};
 
 use super::{HttpClientError, OUR_NAME, Proxies};
 
-use connector::{ConnectTimeout, Connector};
+use connections::{Connections, InUse};
+use connector::Connector;
 
 /// Connections over HTTP/1.1 to one origin, kept for whoever sends next.
 #[derive(Debug, Clone)]
 pub struct Transport {
-    client: legacy::Client<Connector, Body>,
+    connections: Connections,
+    host: HeaderValue,
 }
 
 /// How long an exchange may take.
@@ -66,21 +68,24 @@ impl Transport {
     /// a proxy of the environment counts for `https` alone, since plain HTTP stays on this machine.
     ///
     /// # Errors
-    /// [`HttpClientError`] when TLS cannot be set up.
+    /// [`HttpClientError`] when TLS cannot be set up, or the URL names no host that HTTP could.
     pub fn new(
         url: &url::Url,
         connect_timeout: Duration,
         proxies: Proxies,
     ) -> Result<Self, HttpClientError> {
         let connector = Connector::new(url, connect_timeout, proxies)?;
-        // What is kept was needed at once, so that callers' own bounds bound it.
-        let client = legacy::Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .build(connector);
-        Ok(Self { client })
+        let origin: Uri = url.as_str().parse().map_err(HttpClientError::Origin)?;
+        // A URL has no port where it is that of its scheme (RFC 9110 section 7.2).
+        let host = origin.authority().map(|authority| authority.as_str());
+        let host = HeaderValue::from_str(host.unwrap_or_default());
+        Ok(Self {
+            connections: Connections::new(origin, connector),
+            host: host.map_err(HttpClientError::Host)?,
+        })
     }
 
-    /// Sends a request and waits for the head of its answer.
+    /// Sends a request to the origin, whichever its URL names, and waits for the head of its answer.
     ///
     /// # Errors
     /// [`TransportError`] when there is none.
@@ -91,8 +96,14 @@ impl Transport {
         times: Times,
     ) -> Result<Response, TransportError> {
         let request = request.body(body);
-        let mut request = request.map_err(|_unwritable| TransportError::Unwritable)?;
+        let mut request: Request<Body> =
+            request.map_err(|_unwritable| TransportError::Unwritable)?;
+        let whole = std::mem::take(request.uri_mut()).into_parts();
+        if let Some(path_and_query) = whole.path_and_query {
+            *request.uri_mut() = Uri::from(path_and_query);
+        }
         let headers = request.headers_mut();
+        headers.insert(HOST, self.host.clone());
         headers.insert(USER_AGENT, HeaderValue::from_static(OUR_NAME));
         if !headers.contains_key(ACCEPT) {
             headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
@@ -100,22 +111,43 @@ impl Transport {
         let now = Instant::now();
         let head_until = now + times.head.min(times.whole);
         let until = now + times.whole;
-        match timeout_at(head_until, self.client.request(request)).await {
-            Ok(Ok(inner)) => Ok(Response { inner, until }),
-            Ok(Err(error)) if error.is_connect() => Err(TransportError::Unconnected {
-                too_slow: ConnectTimeout::is_cause_of(&error),
+        match timeout_at(head_until, self.connections.send(request)).await {
+            Ok(Ok((inner, connection))) => Ok(Response {
+                inner,
+                until,
+                connection: Some(connection),
+                is_over: false,
             }),
-            Ok(Err(_error)) => Err(TransportError::BrokenOff),
+            Ok(Err(error)) => Err(error),
             Err(_elapsed) => Err(TransportError::Timeout),
         }
     }
 }
 
 /// An answer whose body is still on its way.
-#[derive(Debug)]
 pub struct Response {
     inner: hyper::Response<Incoming>,
     until: Instant,
+    /// What it comes over, until it is dropped.
+    connection: Option<InUse>,
+    /// Whether its body was read to its end, where nothing but the end itself says so.
+    is_over: bool,
+}
+
+impl std::fmt::Debug for Response {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Response").field(&self.inner).finish()
+    }
+}
+
+impl Drop for Response {
+    fn drop(&mut self) {
+        if self.is_at_its_end()
+            && let Some(connection) = self.connection.take()
+        {
+            connection.give_back();
+        }
+    }
 }
 
 /// Why a body was not read as a whole.
@@ -153,11 +185,17 @@ impl Response {
         let idle_until = Instant::now().checked_add(idle);
         let until = idle_until.map_or(self.until, |until| until.min(self.until));
         loop {
+            if self.is_at_its_end() {
+                return Ok(None);
+            }
             let next = self.inner.body_mut().frame();
             let frame = match timeout_at(until, next).await {
                 Ok(Some(Ok(frame))) => frame,
                 Ok(Some(Err(_error))) => return Err(TransportError::BrokenOff),
-                Ok(None) => return Ok(None),
+                Ok(None) => {
+                    self.is_over = true;
+                    return Ok(None);
+                }
                 Err(_elapsed) => return Err(TransportError::Timeout),
             };
             // Trailers say nothing here.
@@ -165,6 +203,10 @@ impl Response {
                 return Ok(Some(piece));
             }
         }
+    }
+
+    fn is_at_its_end(&self) -> bool {
+        self.is_over || self.inner.body().is_end_stream()
     }
 
     /// All of the body, of at most `bytes_max` bytes, whatever its head claims.
