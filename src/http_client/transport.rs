@@ -77,7 +77,7 @@ impl Transport {
         let connector = Connector::new(url, connect_timeout, proxies)?;
         let origin: Uri = url.as_str().parse().map_err(HttpClientError::Origin)?;
         // A URL has no port where it is that of its scheme (RFC 9110 section 7.2).
-        let host = origin.authority().map(|authority| authority.as_str());
+        let host = origin.authority().map(hyper::http::uri::Authority::as_str);
         let host = HeaderValue::from_str(host.unwrap_or_default());
         Ok(Self {
             connections: Connections::new(origin, connector),
@@ -294,6 +294,44 @@ mod tests {
         let nonsense = format!("http://{}", server("nonsense\r\n\r\n").await);
         let broken = sent(&nonsense, LONG, times(LONG, LONG)).await;
         assert_eq!(broken.unwrap_err(), TransportError::BrokenOff);
+    }
+
+    /// Answers each request on each of two connections; says of each which it came over.
+    async fn two_connections() -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        tokio::spawn(async move {
+            for name in ["1", "2"] {
+                let (mut connection, _) = listener.accept().await.unwrap();
+                let mut read = [0; 4096];
+                while connection.read(&mut read).await.unwrap() > 0 {
+                    let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n{name}");
+                    connection.write_all(answer.as_bytes()).await.unwrap();
+                }
+            }
+        });
+        format!("http://{address}")
+    }
+
+    #[tokio::test]
+    async fn a_connection_is_kept_once_its_answer_was_read() {
+        for (reads, expected) in [
+            ([true; 3], ["1", "1", "1"]),
+            ([true, false, true], ["1", "", "2"]),
+        ] {
+            let url = two_connections().await;
+            let base = url::Url::parse(&url).unwrap();
+            let transport = Transport::new(&base, LONG, Proxies::None).unwrap();
+            for (reads, expected) in reads.into_iter().zip(expected) {
+                let request = hyper::http::request::Builder::new().uri(&url);
+                let sending = transport.send(request, Body::default(), times(LONG, LONG));
+                let response = tokio::time::timeout(PATIENCE, sending).await.unwrap();
+                let response = response.unwrap();
+                if reads {
+                    assert_eq!(response.read(1).await.unwrap(), expected.as_bytes());
+                }
+            }
+        }
     }
 
     #[tokio::test]
