@@ -38,10 +38,8 @@ pub enum Proxies {
 #[derive(Debug, thiserror::Error)]
 #[error("the HTTP client could not be built")]
 pub enum HttpClientError {
-    /// The URL of a transport's origin.
-    Origin(#[source] hyper::http::uri::InvalidUri),
-    /// The host of a transport's origin.
-    Host(#[source] hyper::header::InvalidHeaderValue),
+    /// The origin of a transport.
+    Origin(#[source] hyper::http::Error),
     /// The general client.
     Client(#[source] reqwest::Error),
     /// TLS of a transport.

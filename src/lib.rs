@@ -54,7 +54,8 @@
 //!   no span exists for a request that is not sampled. The audit line is composed into bytes and
 //!   written by a thread.
 //! - Upstream is one origin: it is called by hyper's client, below `reqwest`, whose redirects and
-//!   URLs made up a sixth of a call. Providers, which are many, are asked by `reqwest`.
+//!   URLs made up a sixth of a call, over connections that `http_client` keeps itself. Providers,
+//!   which are many, are asked by `reqwest`.
 //! - Everything that a caller can fill is bounded.
 
 pub mod app;
