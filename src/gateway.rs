@@ -34,7 +34,7 @@ pub use known_rooms::KnownRooms;
 use call::Wanted;
 use counters::Counters;
 use older::Older;
-use room_access::RoomOfCall;
+use room_access::{RoomOfCall, changed_room};
 
 /// How the gateway is bounded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -128,8 +128,9 @@ impl Gateway {
                 wanted.operation = Operation::named(id).unwrap_or(operation);
                 self.forward(wanted, room, is_older).await
             }
-            Older::Count { of } => self.count(of, &wanted).await,
-            Older::Sessions => self.sessions_of_participant(&wanted).await,
+            // Boxed since they are rare, and each call would make room for them.
+            Older::Count { of } => Box::pin(self.count(of, &wanted)).await,
+            Older::Sessions => Box::pin(self.sessions_of_participant(&wanted)).await,
             Older::NotOffered { instead } => Err(GatewayError::NotImplemented { instead }),
         }
     }
@@ -151,7 +152,7 @@ impl Gateway {
             JsonAnswer::AsItCame
         };
         let given = wanted.given_key();
-        let name = wanted.room().map(str::to_owned);
+        let changed = changed_room(&wanted);
         let sent = self
             .forwarder
             .send(ForwardRequest {
@@ -165,7 +166,7 @@ impl Gateway {
         let is_refused = sent.as_ref().is_ok_and(|answer| answer.status >= 400);
         if !is_refused {
             // Also after a failure: upstream may have done it.
-            self.forget_what_changed(operation, room, name.as_deref(), given.as_ref());
+            self.forget_what_changed(operation, room, changed.as_deref(), given.as_ref());
         }
         Ok(sent?)
     }

@@ -1,6 +1,7 @@
 //! Every metric of the product in one table: kept handles, built once and passed down. Labels
 //! have few values, all from this program or its configuration, never from a caller.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
@@ -35,7 +36,7 @@ label! {
 }
 label! {
     /// A call upstream: the operation's name in the catalogue, and the status (or `timeout`, `unreachable`, `breaker`, `budget`, `malformed`).
-    UpstreamCall { operation: &'static str, status: String }
+    UpstreamCall { operation: &'static str, status: Cow<'static, str> }
 }
 label! {
     /// A call of the gateway: the operation, and the class of its status, `failed` if it was refused or failed here.

@@ -129,7 +129,7 @@ impl ServiceAuthenticator {
         let credential = ServiceCredential::from_authorization(values, bytes_max)?;
         match credential.ok_or(ServiceAuthnError::Missing)? {
             ServiceCredential::ApiKey { key, team } => Ok(self.of_key(&key, team)?),
-            ServiceCredential::Token(bearer) => Ok(self.of_token(bearer).await?),
+            ServiceCredential::Token(bearer) => Ok(Box::pin(self.of_token(bearer)).await?),
         }
     }
 

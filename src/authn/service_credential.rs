@@ -3,7 +3,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use secrecy::{SecretString, zeroize::Zeroizing};
+use secrecy::zeroize::Zeroizing;
 
 use crate::domain::TeamId;
 
@@ -47,8 +47,7 @@ impl<'a> ServiceCredential<'a> {
         let bearer = Bearer::parse(value, bytes_max)?;
         let text = bearer.as_str();
         if text.starts_with(PREFIX) {
-            let key = ApiKey::parse(&SecretString::from(text));
-            let key = key.map_err(|_no_key| CredentialFault::Malformed)?;
+            let key = ApiKey::parse(text).map_err(|_no_key| CredentialFault::Malformed)?;
             return Ok(Self::ApiKey { key, team: None });
         }
         // A JWS has dots, which base64 has not.
@@ -61,7 +60,7 @@ fn of_pair<'a>(encoded: &[u8]) -> Option<ServiceCredential<'a>> {
     let pair = Zeroizing::new(BASE64.decode(encoded).ok()?);
     let (team, key) = std::str::from_utf8(&pair).ok()?.split_once(':')?;
     Some(ServiceCredential::ApiKey {
-        key: ApiKey::parse(&SecretString::from(key)).ok()?,
+        key: ApiKey::parse(key).ok()?,
         team: Some(TeamId::parse(team).ok()?),
     })
 }

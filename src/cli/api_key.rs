@@ -4,7 +4,7 @@ use std::io::Read as _;
 use std::process::ExitCode;
 
 use clap::Args;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::ExposeSecret as _;
 
 use crate::authn::ApiKey;
 
@@ -50,5 +50,5 @@ fn from_stdin() -> Result<ApiKey, ExitCode> {
         .take(STDIN_BYTES_MAX)
         .read_to_string(&mut text)
         .map_err(|error| report::failure(&error))?;
-    ApiKey::parse(&SecretString::from(text.trim())).map_err(|fault| report::failure(&fault))
+    ApiKey::parse(text.trim()).map_err(|fault| report::failure(&fault))
 }

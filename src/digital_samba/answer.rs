@@ -88,7 +88,7 @@ impl Fault {
             again: Again::Never,
             pause: None,
             is_outage: false,
-            label: Cow::Owned(status.as_u16().to_string()),
+            label: status_word(status.as_u16()),
         }
     }
 }
@@ -150,4 +150,12 @@ pub(super) fn retry_after(response: &Response) -> Option<Duration> {
     let seconds = response.headers().get(RETRY_AFTER)?.to_str().ok()?;
     let seconds = seconds.trim().parse().ok()?;
     Some(Duration::from_secs(seconds).clamp(Duration::from_secs(1), RETRY_AFTER_MAX))
+}
+
+/// A status in the metric of upstream calls.
+pub(super) fn status_word(status: u16) -> Cow<'static, str> {
+    match status {
+        200 => Cow::Borrowed("200"),
+        other => Cow::Owned(other.to_string()),
+    }
 }

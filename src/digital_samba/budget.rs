@@ -2,7 +2,7 @@
 //! says so.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::clock::{Clock, Monotonic};
@@ -27,6 +27,15 @@ struct State {
     /// When the last requests were made, oldest first; no longer than the budget.
     made_at: VecDeque<Monotonic>,
     paused_until: Monotonic,
+}
+
+impl State {
+    fn not_paused(&self, now: Monotonic) -> Result<(), Duration> {
+        if now < self.paused_until {
+            return Err(self.paused_until.since(now));
+        }
+        Ok(())
+    }
 }
 
 impl Budget {
@@ -54,10 +63,10 @@ impl Budget {
     /// Takes one request out of the budget, or says when there will be one. All replicas take from
     /// one; while it cannot be asked, each takes from its own.
     pub(super) async fn take(&self) -> Result<(), Duration> {
-        self.not_paused()?;
         if let Some(shared) = self.shared.shared() {
+            self.state().not_paused(self.clock.monotonic())?;
             let taken = shared.take_of_window(self.name, self.per_minute, WINDOW);
-            match taken.await {
+            match Box::pin(taken).await {
                 // Counted here too, for the time when Redis does not answer.
                 Ok(Ok(())) => return self.take_alone().or(Ok(())),
                 Ok(Err(wait)) => return Err(wait),
@@ -67,18 +76,14 @@ impl Budget {
         self.take_alone()
     }
 
-    fn not_paused(&self) -> Result<(), Duration> {
-        let now = self.clock.monotonic();
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if now < state.paused_until {
-            return Err(state.paused_until.since(now));
-        }
-        Ok(())
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn take_alone(&self) -> Result<(), Duration> {
         let now = self.clock.monotonic();
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state();
+        state.not_paused(now)?;
         while let Some(oldest) = state.made_at.front().copied()
             && now.since(oldest) >= WINDOW
         {
@@ -95,7 +100,7 @@ impl Budget {
     /// Upstream said 429: everyone waits, not only the one it said it to.
     pub(super) fn pause(&self, duration: Duration) {
         let until = self.clock.monotonic().plus(duration);
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state();
         state.paused_until = state.paused_until.max(until);
     }
 }

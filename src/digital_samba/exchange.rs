@@ -20,7 +20,7 @@ use crate::rooms::UpstreamFailure;
 use crate::state::State;
 use crate::trace_context;
 
-use super::answer::{self, Again, Fault};
+use super::answer::{self, Again, Fault, status_word};
 use super::api_url::RoomSegment;
 use super::breaker::Breaker;
 use super::budget::Budget;
@@ -58,6 +58,8 @@ pub(super) struct Exchange {
     pub(super) transport: Transport,
     pub(super) parameters: Parameters,
     key: Arc<ArcSwap<DeveloperKey>>,
+    /// What was last written of a key, and of which.
+    authorization: ArcSwap<Option<(Arc<DeveloperKey>, HeaderValue)>>,
     pub(super) clock: Clock,
     pub(super) metrics: Metrics,
     pub(super) budget: Budget,
@@ -96,6 +98,7 @@ impl Exchange {
             permits: Semaphore::new(parameters.concurrency_max),
             parameters,
             key,
+            authorization: ArcSwap::default(),
             clock,
             metrics,
         })
@@ -154,8 +157,8 @@ impl Exchange {
         let sent = self.pass_guards(call, left).await;
         let tried = sent.and_then(|body| read(&body).map_err(Fault::malformed));
         let status = match &tried {
-            Ok(_) => "200".to_owned(),
-            Err(fault) => fault.label.to_string(),
+            Ok(_) => status_word(200),
+            Err(fault) => fault.label.clone(),
         };
         let operation = call.operation.id;
         let label = UpstreamCall { operation, status };
@@ -198,20 +201,34 @@ impl Exchange {
 
     /// A request in the team's name.
     pub(super) fn request(&self, operation: &Operation, url: String) -> request::Builder {
+        let mut request = request::Builder::new()
+            .method(operation.method.on_the_wire())
+            .uri(url)
+            .header(AUTHORIZATION, self.authorization());
+        if let Some(headers) = request.headers_mut() {
+            headers.extend(trace_context::outgoing());
+        }
+        request
+    }
+
+    /// The field that proves who asks, of the key of today.
+    fn authorization(&self) -> HeaderValue {
+        let key = self.key.load();
+        let written = self.authorization.load();
+        if let Some((of, field)) = &**written
+            && Arc::ptr_eq(of, &key)
+        {
+            return field.clone();
+        }
         let Parameters {
             team,
             authorization,
             ..
         } = self.parameters;
-        let key = self.key.load();
-        let mut request = request::Builder::new()
-            .method(operation.method.on_the_wire())
-            .uri(url)
-            .header(AUTHORIZATION, key.authorization(authorization, team));
-        if let Some(headers) = request.headers_mut() {
-            headers.extend(trace_context::outgoing());
-        }
-        request
+        let field = key.authorization(authorization, team);
+        let written = (Arc::clone(&key), field.clone());
+        self.authorization.store(Arc::new(Some(written)));
+        field
     }
 
     async fn send(&self, call: &Call<'_>, left: Duration) -> Result<Vec<u8>, Fault> {

@@ -6,6 +6,7 @@ mod chunks;
 mod gathered;
 mod media_type;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,7 +26,7 @@ use crate::rooms::UpstreamFailure;
 use crate::trace_context;
 
 use super::answer::{
-    BUDGET_RETRY_AFTER_DEFAULT, REJECTION_BYTES_MAX, RETRY_AFTER_DEFAULT, retry_after,
+    BUDGET_RETRY_AFTER_DEFAULT, REJECTION_BYTES_MAX, RETRY_AFTER_DEFAULT, retry_after, status_word,
 };
 use super::breaker::Leave;
 use super::budget::Budget;
@@ -203,8 +204,8 @@ impl Forwarder {
         let operation = request.operation.id;
         let sent = self.pass_guards(request).await;
         let status = match &sent {
-            Ok(answer) => answer.status.to_string(),
-            Err(failure) => label(failure).to_owned(),
+            Ok(answer) => status_word(answer.status),
+            Err(failure) => Cow::Borrowed(label(failure)),
         };
         let label = UpstreamCall { operation, status };
         let calls = &self.exchange.metrics.upstream_calls;
@@ -229,7 +230,7 @@ impl Forwarder {
             .map_err(|retry_after| UpstreamFailure::OutOfBudget { retry_after })?;
         let span = trace_context::client_span(request.operation.id);
         let sending = self.exchange_one(request, leave, permit);
-        Box::pin(sending.instrument(span)).await
+        sending.instrument(span).await
     }
 
     async fn permit(&self) -> Result<OwnedSemaphorePermit, ForwardFailure> {
@@ -334,7 +335,7 @@ impl Forwarder {
                     let pause = pause.unwrap_or(BUDGET_RETRY_AFTER_DEFAULT);
                     self.exchange.budget.pause(pause);
                 }
-                Ok(self.rejection(response).await)
+                Ok(Box::pin(self.rejection(response)).await)
             }
             200..=299 if operation.answer.is_json() => self.json(response, json, permit).await,
             200..=299 if is_html(response.headers()) => Err(malformed("it is a web page")),

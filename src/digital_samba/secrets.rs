@@ -6,9 +6,10 @@
 //! else.
 
 use std::fmt;
+use std::sync::LazyLock;
 
 use bytes::Bytes;
-use memchr::memmem;
+use memchr::memmem::Finder;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -89,9 +90,24 @@ pub fn masked(operation: &Operation, answer: &Bytes) -> serde_json::Result<Bytes
 /// Whether JSON may have members of these names: one of them stands there, or an escape that could
 /// be a letter of one (RFC 8259 section 7: only `\u` can).
 fn may_name(members: &[&str], json: &[u8]) -> bool {
-    let mut signs = members.iter().chain(&["\\u"]);
-    signs.any(|sign| memmem::find(json, sign.as_bytes()).is_some())
+    let mut signs = SIGNS.iter().filter(|(name, _)| match name {
+        Some(name) => members.contains(name),
+        None => true,
+    });
+    signs.any(|(_, sign)| sign.find(json).is_some())
 }
+
+/// What finds each member of [`SECRETS`], and an escape: made once, since making them costs more
+/// than a search.
+static SIGNS: LazyLock<Vec<(Option<&str>, Finder<'_>)>> = LazyLock::new(|| {
+    let mut names: Vec<&str> = SECRETS.iter().map(|(member, _)| *member).collect();
+    names.sort_unstable();
+    names.dedup();
+    let members = names
+        .into_iter()
+        .map(|name| (Some(name), Finder::new(name)));
+    members.chain([(None, Finder::new("\\u"))]).collect()
+});
 
 /// Finds secrets' values in JSON as it is read, without keeping anything else of it.
 struct Search<'s, 'de> {

@@ -25,6 +25,12 @@ const CHANGE_ALL_ROOMS: &[&str] = &[
 /// Operations that change the room in their path.
 const CHANGE_THEIR_ROOM: &[&str] = &["update_room", "delete_room"];
 
+/// Upstream's name or id of the room that a call changes.
+pub(super) fn changed_room(wanted: &Wanted<'_>) -> Option<String> {
+    let changes = CHANGE_THEIR_ROOM.contains(&wanted.operation.id);
+    changes.then(|| wanted.room().map(str::to_owned)).flatten()
+}
+
 /// The room of a call, as far as it is known.
 #[derive(Debug, Default)]
 pub(super) struct RoomOfCall {
@@ -64,7 +70,7 @@ impl Gateway {
         room: &mut RoomOfCall,
     ) -> Result<Option<Forwarded>, GatewayError> {
         let is_limited = !wanted.service.may_touch_every_room();
-        let Some(name) = wanted.room().map(str::to_owned) else {
+        let Some(name) = wanted.room() else {
             if is_limited {
                 check_creation(wanted, room)?;
             }
@@ -72,10 +78,10 @@ impl Gateway {
         };
         let must_know = is_limited
             || wanted.operation.id == "create_room_token"
-            || (wanted.operation.room_by_id && RoomId::parse(&name).is_err());
-        let facts = match self.rooms.get(&name) {
+            || (wanted.operation.room_by_id && RoomId::parse(name).is_err());
+        let facts = match self.rooms.get(name) {
             Some(facts) => facts,
-            None if must_know => match self.read_room(&name).await? {
+            None if must_know => match Box::pin(self.read_room(name)).await? {
                 Ok(facts) => facts,
                 // Alike for a room that is not there and one that is another's.
                 Err(_no_room) if is_limited => return Err(GatewayError::RoomNotOpen),
@@ -140,6 +146,7 @@ impl Gateway {
     }
 
     /// Forgets what a call may have changed, so that the very next join sees it.
+    /// `name` is upstream's name or id of the room in the path of a call that changes it.
     pub(super) fn forget_what_changed(
         &self,
         operation: &Operation,
@@ -152,9 +159,7 @@ impl Gateway {
             self.rooms.forget_all();
             directory.invalidate_all();
         }
-        if CHANGE_THEIR_ROOM.contains(&operation.id)
-            && let Some(name) = name
-        {
+        if let Some(name) = name {
             self.rooms.forget(name);
             directory.invalidate_named(name);
             if let Some(key) = room.key() {

@@ -93,9 +93,30 @@ impl Transport {
         body: Body,
         times: Times,
     ) -> Result<Response, TransportError> {
+        let now = Instant::now();
+        let head_until = now + times.head.min(times.whole);
+        let until = now + times.whole;
+        let sending = self.connections.send(self.written(request, body)?);
+        match timeout_at(head_until, sending).await {
+            Ok(Ok((inner, connection))) => Ok(Response {
+                inner,
+                until,
+                connection: Some(connection),
+                is_over: false,
+            }),
+            Ok(Err(error)) => Err(error),
+            Err(_elapsed) => Err(TransportError::Timeout),
+        }
+    }
+
+    /// A request as it goes over a connection to the origin (RFC 9112 section 3.2.1).
+    fn written(
+        &self,
+        request: hyper::http::request::Builder,
+        body: Body,
+    ) -> Result<Request<Body>, TransportError> {
         let request = request.body(body);
-        let mut request: Request<Body> =
-            request.map_err(|_unwritable| TransportError::Unwritable)?;
+        let mut request = request.map_err(|_unwritable| TransportError::Unwritable)?;
         let whole = std::mem::take(request.uri_mut()).into_parts();
         if let Some(path_and_query) = whole.path_and_query {
             *request.uri_mut() = Uri::from(path_and_query);
@@ -106,19 +127,7 @@ impl Transport {
         if !headers.contains_key(ACCEPT) {
             headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         }
-        let now = Instant::now();
-        let head_until = now + times.head.min(times.whole);
-        let until = now + times.whole;
-        match timeout_at(head_until, self.connections.send(request)).await {
-            Ok(Ok((inner, connection))) => Ok(Response {
-                inner,
-                until,
-                connection: Some(connection),
-                is_over: false,
-            }),
-            Ok(Err(error)) => Err(error),
-            Err(_elapsed) => Err(TransportError::Timeout),
-        }
+        Ok(request)
     }
 }
 
@@ -235,7 +244,7 @@ impl Response {
 #[cfg(test)]
 mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    use tokio::net::TcpListener;
+    use tokio::net::{TcpListener, TcpStream};
 
     use super::*;
 
@@ -344,6 +353,39 @@ mod tests {
                     assert_eq!(response.read(1).await.unwrap(), *expected);
                 }
             }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_request_that_a_closed_connection_did_not_take_goes_over_another() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (closed, mut is_closed) = tokio::sync::mpsc::unbounded_channel();
+        tokio::spawn(async move {
+            for name in ["1", "2"] {
+                let (mut connection, _) = listener.accept().await.unwrap();
+                connection.read_u8().await.unwrap();
+                let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n{name}");
+                connection.write_all(answer.as_bytes()).await.unwrap();
+                drop(connection);
+                closed.send(()).unwrap();
+            }
+            std::future::pending::<()>().await;
+        });
+        let url = format!("http://{address}");
+        let base = url::Url::parse(&url).unwrap();
+        let transport = Transport::new(&base, LONG, Proxies::None).unwrap();
+        for expected in [b"1", b"2"] {
+            let request = hyper::http::request::Builder::new().uri(&url);
+            let sending = transport.send(request, Body::default(), times(LONG, LONG));
+            let response = tokio::time::timeout(PATIENCE, sending).await.unwrap();
+            assert_eq!(response.unwrap().read(1).await.unwrap(), expected);
+            is_closed.recv().await.unwrap();
+            // What the system tells of this comes after what it tells of that.
+            let other = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            TcpStream::connect(other.local_addr().unwrap())
+                .await
+                .unwrap();
         }
     }
 

@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
@@ -91,7 +93,7 @@ impl House {
     }
 
     fn counted(&self, operation: &'static str, status: &str) -> u64 {
-        let status = status.to_owned();
+        let status = Cow::Owned(status.to_owned());
         let calls = &self.metrics.upstream_calls;
         calls
             .get_or_create_owned(&UpstreamCall { operation, status })

@@ -1,6 +1,8 @@
 //! From a method and a path to an operation. Paths are read once, strictly: whatever two readers
 //! of a path could read differently is refused.
 
+use std::borrow::Cow;
+
 use percent_encoding::percent_decode_str;
 
 use super::{BASE_PATH, Method, Operation};
@@ -91,7 +93,7 @@ impl Routes {
     ///
     /// # Errors
     /// [`PathFault`] for whatever could be read in two ways.
-    pub fn segments(path: &str) -> Result<Vec<String>, PathFault> {
+    pub fn segments(path: &str) -> Result<Vec<Cow<'_, str>>, PathFault> {
         let path = path.strip_prefix(BASE_PATH).ok_or(PathFault::Character)?;
         let path = path.strip_suffix('/').unwrap_or(path);
         if path.is_empty() {
@@ -112,7 +114,7 @@ impl Routes {
     ///
     /// # Errors
     /// [`NoMatch`] when there is none.
-    pub fn find(&self, method: &str, segments: &[String]) -> Result<Matched, NoMatch> {
+    pub fn find(&self, method: &str, segments: &[Cow<'_, str>]) -> Result<Matched, NoMatch> {
         let route = self.0.iter().find(|route| route.matches(segments));
         let Some(route) = route else {
             return Err(NoMatch::Path);
@@ -127,7 +129,7 @@ impl Routes {
         let pairs = route.template.iter().zip(segments);
         let parameters = pairs
             .filter(|(part, _)| is_parameter(part))
-            .map(|(_, segment)| segment.clone());
+            .map(|(_, segment)| segment.to_string());
         Ok(Matched {
             operation,
             parameters: parameters.collect(),
@@ -136,7 +138,7 @@ impl Routes {
 }
 
 impl Route {
-    fn matches(&self, segments: &[String]) -> bool {
+    fn matches(&self, segments: &[Cow<'_, str>]) -> bool {
         self.template.len() == segments.len()
             && self
                 .template
@@ -147,7 +149,7 @@ impl Route {
 }
 
 /// One segment, decoded once.
-fn segment(raw: &str) -> Result<String, PathFault> {
+fn segment(raw: &str) -> Result<Cow<'_, str>, PathFault> {
     if raw.is_empty() {
         return Err(PathFault::Empty);
     }
@@ -170,7 +172,7 @@ fn segment(raw: &str) -> Result<String, PathFault> {
     if text.len() > SEGMENT_BYTES_MAX {
         return Err(PathFault::TooLong);
     }
-    Ok(text.into_owned())
+    Ok(text)
 }
 
 #[cfg(test)]
@@ -264,8 +266,8 @@ mod tests {
         let long = "a".repeat(257);
         let deep = "/a".repeat(9);
         for path in [format!("/rooms/{long}"), deep] {
-            let read = Routes::segments(&format!("{BASE_PATH}{path}"));
-            assert_eq!(read, Err(PathFault::TooLong));
+            let path = format!("{BASE_PATH}{path}");
+            assert_eq!(Routes::segments(&path), Err(PathFault::TooLong));
         }
         let read = Routes::segments("/api/v1/rooms/caf%C3%A9%20x").unwrap();
         assert_eq!(read, ["rooms", "café x"]);

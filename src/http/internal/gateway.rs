@@ -51,7 +51,8 @@ pub(in crate::http) async fn call(
             let body = asked.json(payload).await?;
             asked.send(body).await
         }
-        Body::Multipart => asked.upload(payload).await,
+        // Boxed since it is rare, and each call would make room for it.
+        Body::Multipart => Box::pin(asked.upload(payload)).await,
     }
 }
 

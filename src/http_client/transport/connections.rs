@@ -73,7 +73,8 @@ impl Connections {
                 },
             }
         }
-        let mut connection = self.connect().await?;
+        // Boxed since it is rare, and each call would make room for it.
+        let mut connection = Box::pin(self.connect()).await?;
         let answer = connection.send_request(request).await;
         let answer = answer.map_err(|_error| TransportError::BrokenOff)?;
         Ok((answer, self.in_use(connection)))
