@@ -123,7 +123,9 @@ pub fn public(config: &mut web::ServiceConfig) {
 pub fn internal(config: &mut web::ServiceConfig) {
     // Routes are tried in turn, and most calls are for this one. Its own are the catalogue's.
     config.service(
-        named("/api/v1{path:(?:/.*)?}", "gateway").route(web::route().to(internal::gateway::call)),
+        web::scope("/api/v1")
+            .app_data(RouteName("gateway"))
+            .default_service(web::to(internal::gateway::call)),
     );
     rooms_by_key(config);
     policy_and_denials(config);
