@@ -84,3 +84,7 @@ pub mod telemetry;
 pub mod token;
 pub mod trace_context;
 pub mod webhooks;
+
+#[cfg(feature = "jemalloc")]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
