@@ -1,4 +1,4 @@
-//! Where the upstream API is, and the URLs of its operations.
+//! Where the upstream API is, and the targets of its operations.
 
 use std::borrow::Cow;
 use std::str::FromStr;
@@ -73,8 +73,9 @@ impl ApiUrl {
         &self.0
     }
 
-    /// The URL of an operation with the values of its path's parameters, in their order. Each is
-    /// encoded on its own. Written as text, since it is read once more when the request is made.
+    /// What a request for an operation names (RFC 9112 section 3.2.1), with the values of its
+    /// path's parameters, in their order. Each is encoded on its own. Written as text, since it is
+    /// read once more when the request is made.
     pub(super) fn with(
         &self,
         operation: &Operation,
@@ -87,7 +88,7 @@ impl ApiUrl {
         self.written(operation, value, query)
     }
 
-    /// The URL of an operation.
+    /// What a request for an operation names.
     pub(super) fn of(
         &self,
         operation: &Operation,
@@ -110,25 +111,25 @@ impl ApiUrl {
         mut value: impl FnMut(&str) -> Option<Cow<'a, str>>,
         query: &[(N, String)],
     ) -> String {
-        let base = self.0.as_str().trim_end_matches('/');
-        let mut url = String::with_capacity(base.len() + 128);
-        url.push_str(base);
-        url.push_str(BASE_PATH);
+        let base = self.0.path().trim_end_matches('/');
+        let mut target = String::with_capacity(base.len() + 128);
+        target.push_str(base);
+        target.push_str(BASE_PATH);
         for segment in operation.path.split('/').skip(1) {
-            url.push('/');
+            target.push('/');
             if segment.starts_with('{') {
                 let value = value(segment).unwrap_or(Cow::Borrowed(segment));
-                url.extend(utf8_percent_encode(&value, SEGMENT));
+                target.extend(utf8_percent_encode(&value, SEGMENT));
             } else {
-                url.push_str(segment);
+                target.push_str(segment);
             }
         }
         if query.is_empty() {
-            return url;
+            return target;
         }
-        url.push('?');
-        let start = url.len();
-        form_urlencoded::Serializer::for_suffix(url, start)
+        target.push('?');
+        let start = target.len();
+        form_urlencoded::Serializer::for_suffix(target, start)
             .extend_pairs(query)
             .finish()
     }
@@ -166,12 +167,12 @@ mod tests {
     }
 
     #[test]
-    fn an_operation_has_its_url_under_any_base() {
+    fn an_operation_has_its_target_under_any_base() {
         let id = RoomId::parse("5f0c2b1e-7a44-4d0e-9b55-3e6c1d8a9f21").unwrap();
         let name = FriendlyUrl::parse("course-101").unwrap();
         for base in ["https://proxy.example/ds", "https://proxy.example/ds/"] {
             let api: ApiUrl = base.parse().unwrap();
-            let under = |path: &str| format!("https://proxy.example/ds/api/v1{path}");
+            let under = |path: &str| format!("/ds/api/v1{path}");
             assert_eq!(api.of(&GET_TEAM, None, &[]), under(""));
             assert_eq!(
                 api.of(&GET_ROOM, Some(RoomSegment::Name(&name)), &[]),
@@ -194,18 +195,15 @@ mod tests {
             ("{room}", "%7Broom%7D"),
             ("a-b._~!$&'()*+,;=:@", "a-b._~!$&'()*+,;=:@"),
         ] {
-            let url = with(value);
-            assert_eq!(url, format!("https://proxy.example/api/v1/rooms/{written}"));
-            assert_eq!(Url::parse(&url).unwrap().as_str(), url);
+            let target = with(value);
+            assert_eq!(target, format!("/api/v1/rooms/{written}"));
+            assert_eq!(api.as_url().join(&target).unwrap().path(), target);
         }
         let pairs = [("a b", "c&d=e"), ("order[]", "\u{e4}")];
         let query = pairs.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let url = api.with(&GET_TEAM, &[], &query);
-        assert_eq!(
-            url,
-            "https://proxy.example/api/v1?a+b=c%26d%3De&order%5B%5D=%C3%A4"
-        );
-        let read = Url::parse(&url).unwrap();
+        let target = api.with(&GET_TEAM, &[], &query);
+        assert_eq!(target, "/api/v1?a+b=c%26d%3De&order%5B%5D=%C3%A4");
+        let read = api.as_url().join(&target).unwrap();
         assert!(read.query_pairs().into_owned().eq(query));
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use aws_lc_rs::rand;
-use hyper::http::request;
+use hyper::{Request, Uri};
 use reqwest::Body;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use serde::de::DeserializeOwned;
@@ -14,7 +14,7 @@ use tracing::Instrument as _;
 
 use crate::clock::Clock;
 use crate::developer_key::DeveloperKey;
-use crate::http_client::{HttpClientError, Proxies, Times, Transport};
+use crate::http_client::{HttpClientError, Proxies, Times, Transport, TransportError};
 use crate::metrics::{Metrics, UpstreamCall};
 use crate::rooms::UpstreamFailure;
 use crate::state::State;
@@ -200,15 +200,20 @@ impl Exchange {
     }
 
     /// A request in the team's name.
-    pub(super) fn request(&self, operation: &Operation, url: String) -> request::Builder {
-        let mut request = request::Builder::new()
-            .method(operation.method.on_the_wire())
-            .uri(url)
-            .header(AUTHORIZATION, self.authorization());
-        if let Some(headers) = request.headers_mut() {
-            headers.extend(trace_context::outgoing());
-        }
-        request
+    pub(super) fn request(
+        &self,
+        operation: &Operation,
+        target: String,
+        body: Body,
+    ) -> Result<Request<Body>, TransportError> {
+        let target = Uri::try_from(target).map_err(|_too_long| TransportError::Unwritable)?;
+        let mut request = Request::new(body);
+        *request.method_mut() = operation.method.on_the_wire();
+        *request.uri_mut() = target;
+        let headers = request.headers_mut();
+        headers.insert(AUTHORIZATION, self.authorization());
+        headers.extend(trace_context::outgoing());
+        Ok(request)
     }
 
     /// The field that proves who asks, of the key of today.
@@ -238,14 +243,15 @@ impl Exchange {
             answer_bytes_max,
             ..
         } = &self.parameters;
-        let url = api_url.of(call.operation, call.room, call.query);
-        let request = self
-            .request(call.operation, url)
-            .header(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let target = api_url.of(call.operation, call.room, call.query);
         let body = call.body.clone().map(Body::from).unwrap_or_default();
+        let request = self.request(call.operation, target, body);
+        let mut request = request.map_err(Fault::unanswered)?;
+        let json = HeaderValue::from_static("application/json");
+        request.headers_mut().insert(CONTENT_TYPE, json);
         let whole = (*request_timeout).min(left);
         let times = Times { head: whole, whole };
-        match self.transport.send(request, body, times).await {
+        match self.transport.send(request, times).await {
             Ok(answer) => answer::sort(answer, *answer_bytes_max).await,
             Err(error) => Err(Fault::unanswered(error)),
         }

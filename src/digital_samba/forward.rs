@@ -262,32 +262,33 @@ impl Forwarder {
             json,
         } = request;
         let api_url = &self.exchange.parameters.api_url;
-        let url = api_url.with(operation, parameters, query);
-        let mut builder = self.exchange.request(operation, url);
-        if !operation.answer.is_json() {
-            builder = builder.header(ACCEPT, HeaderValue::from_static("application/json, */*"));
-        }
-        let mut caller_fault = None;
-        let body = match body {
-            ForwardBody::Nothing => HttpBody::default(),
+        let target = api_url.with(operation, parameters, query);
+        let (body, content_type, caller_fault) = match body {
+            ForwardBody::Nothing => (HttpBody::default(), None, None),
             ForwardBody::Json(json) => {
                 let json_type = HeaderValue::from_static("application/json");
-                builder = builder.header(CONTENT_TYPE, json_type);
-                HttpBody::from(json)
+                (HttpBody::from(json), Some(json_type), None)
             }
             ForwardBody::Upload(upload) => {
                 let (content_type, body, fault) = upload.into_body();
-                caller_fault = Some(fault);
-                builder = builder.header(CONTENT_TYPE, content_type);
-                body
+                (body, Some(content_type), Some(fault))
             }
         };
+        let request = self.exchange.request(operation, target, body);
+        let mut request = request.map_err(unanswered)?;
+        let headers = request.headers_mut();
+        if let Some(content_type) = content_type {
+            headers.insert(CONTENT_TYPE, content_type);
+        }
+        if !operation.answer.is_json() {
+            headers.insert(ACCEPT, HeaderValue::from_static("application/json, */*"));
+        }
         let times = Times {
             head: self.parameters.answer_timeout,
             whole: self.parameters.total_timeout,
         };
         let started = self.exchange.clock.monotonic();
-        let sent = self.exchange.transport.send(builder, body, times).await;
+        let sent = self.exchange.transport.send(request, times).await;
         let taken = self.exchange.clock.monotonic().since(started);
         let seconds = &self.exchange.metrics.upstream_seconds;
         seconds.observe(taken.as_secs_f64());

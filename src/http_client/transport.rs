@@ -89,14 +89,14 @@ impl Transport {
     /// [`TransportError`] when there is none.
     pub async fn send(
         &self,
-        request: hyper::http::request::Builder,
-        body: Body,
+        mut request: Request<Body>,
         times: Times,
     ) -> Result<Response, TransportError> {
         let now = Instant::now();
         let head_until = now + times.head.min(times.whole);
         let until = now + times.whole;
-        let sending = self.connections.send(self.written(request, body)?);
+        self.complete(&mut request);
+        let sending = self.connections.send(request, now);
         match timeout_at(head_until, sending).await {
             Ok(Ok((inner, connection))) => Ok(Response {
                 inner,
@@ -109,17 +109,12 @@ impl Transport {
         }
     }
 
-    /// A request as it goes over a connection to the origin (RFC 9112 section 3.2.1).
-    fn written(
-        &self,
-        request: hyper::http::request::Builder,
-        body: Body,
-    ) -> Result<Request<Body>, TransportError> {
-        let request = request.body(body);
-        let mut request = request.map_err(|_unwritable| TransportError::Unwritable)?;
-        let whole = std::mem::take(request.uri_mut()).into_parts();
-        if let Some(path_and_query) = whole.path_and_query {
-            *request.uri_mut() = Uri::from(path_and_query);
+    /// Makes a request what goes over a connection to the origin (RFC 9112 section 3.2.1).
+    fn complete(&self, request: &mut Request<Body>) {
+        if request.uri().authority().is_some()
+            && let Some(path_and_query) = request.uri().path_and_query()
+        {
+            *request.uri_mut() = Uri::from(path_and_query.clone());
         }
         let headers = request.headers_mut();
         headers.insert(HOST, self.host.clone());
@@ -127,7 +122,6 @@ impl Transport {
         if !headers.contains_key(ACCEPT) {
             headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         }
-        Ok(request)
     }
 }
 
@@ -266,11 +260,14 @@ mod tests {
         address
     }
 
+    fn get(url: &str) -> Request<Body> {
+        Request::get(url).body(Body::default()).unwrap()
+    }
+
     async fn sent(url: &str, connect: Duration, times: Times) -> Result<Response, TransportError> {
         let base = url::Url::parse(url).unwrap();
         let transport = Transport::new(&base, connect, Proxies::None).unwrap();
-        let request = hyper::http::request::Builder::new().uri(url);
-        let sending = transport.send(request, Body::default(), times);
+        let sending = transport.send(get(url), times);
         tokio::time::timeout(PATIENCE, sending).await.unwrap()
     }
 
@@ -345,8 +342,7 @@ mod tests {
             let base = url::Url::parse(&url).unwrap();
             let transport = Transport::new(&base, LONG, Proxies::None).unwrap();
             for expected in reads {
-                let request = hyper::http::request::Builder::new().uri(&url);
-                let sending = transport.send(request, Body::default(), times(LONG, LONG));
+                let sending = transport.send(get(&url), times(LONG, LONG));
                 let response = tokio::time::timeout(PATIENCE, sending).await.unwrap();
                 let response = response.unwrap();
                 if let Some(expected) = expected {
@@ -376,8 +372,7 @@ mod tests {
         let base = url::Url::parse(&url).unwrap();
         let transport = Transport::new(&base, LONG, Proxies::None).unwrap();
         for expected in [b"1", b"2"] {
-            let request = hyper::http::request::Builder::new().uri(&url);
-            let sending = transport.send(request, Body::default(), times(LONG, LONG));
+            let sending = transport.send(get(&url), times(LONG, LONG));
             let response = tokio::time::timeout(PATIENCE, sending).await.unwrap();
             assert_eq!(response.unwrap().read(1).await.unwrap(), expected);
             is_closed.recv().await.unwrap();

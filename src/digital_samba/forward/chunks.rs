@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::Stream;
+use reqwest::header::HeaderValue;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use crate::http_client::Response;
@@ -161,7 +162,7 @@ type UploadPiece = Result<Option<Bytes>, UploadFault>;
 /// An upload on its way: the caller's pieces come through a channel.
 #[derive(Debug)]
 pub struct Upload {
-    content_type: String,
+    content_type: HeaderValue,
     pieces: mpsc::Receiver<UploadPiece>,
     fault: FaultSlot,
 }
@@ -198,6 +199,8 @@ pub struct UploadSender {
 /// [`UploadFault::NotMultipart`] for any other content type.
 pub fn upload(content_type: &str, bytes_max: usize) -> Result<(UploadSender, Upload), UploadFault> {
     let boundary = boundary(content_type).ok_or(UploadFault::NotMultipart)?;
+    let field =
+        HeaderValue::from_str(content_type).map_err(|_no_field| UploadFault::NotMultipart)?;
     let (sender, pieces) = mpsc::channel(PIECES_MAX);
     let fault = FaultSlot::default();
     let uploading = UploadSender {
@@ -209,7 +212,7 @@ pub fn upload(content_type: &str, bytes_max: usize) -> Result<(UploadSender, Upl
         left: bytes_max,
     };
     let upload = Upload {
-        content_type: content_type.to_owned(),
+        content_type: field,
         pieces,
         fault,
     };
@@ -288,7 +291,7 @@ impl UploadSender {
 
 impl Upload {
     /// Its content type, its body for the HTTP client, and where its fault will be.
-    pub(super) fn into_body(self) -> (String, reqwest::Body, FaultSlot) {
+    pub(super) fn into_body(self) -> (HeaderValue, reqwest::Body, FaultSlot) {
         let Self {
             content_type,
             pieces,

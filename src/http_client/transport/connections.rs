@@ -38,6 +38,7 @@ impl std::fmt::Debug for Connections {
 
 struct Idle {
     connection: SendRequest<Body>,
+    /// When its last request began: close enough to its end, and known.
     since: Instant,
 }
 
@@ -45,6 +46,7 @@ struct Idle {
 /// one that is dropped is closed, since nobody knows what would come over it next.
 pub(super) struct InUse {
     connection: SendRequest<Body>,
+    since: Instant,
     idle: Arc<Mutex<VecDeque<Idle>>>,
 }
 
@@ -57,16 +59,17 @@ impl Connections {
         }
     }
 
-    /// Sends a request in origin form (RFC 9112 section 3.2.1) and waits for the head of its
+    /// Sends a request in origin form (RFC 9112 section 3.2.1), now, and waits for the head of its
     /// answer. A kept connection that closed before anything was written is not the request's
     /// fault: it goes over another.
     pub(super) async fn send(
         &self,
         mut request: Request<Body>,
+        now: Instant,
     ) -> Result<(hyper::Response<Incoming>, InUse), TransportError> {
-        while let Some(mut connection) = self.kept() {
+        while let Some(mut connection) = self.kept(now) {
             match connection.try_send_request(request).await {
-                Ok(answer) => return Ok((answer, self.in_use(connection))),
+                Ok(answer) => return Ok((answer, self.in_use(connection, now))),
                 Err(mut refused) => match refused.take_message() {
                     Some(unsent) => request = unsent,
                     None => return Err(TransportError::BrokenOff),
@@ -77,13 +80,12 @@ impl Connections {
         let mut connection = Box::pin(self.connect()).await?;
         let answer = connection.send_request(request).await;
         let answer = answer.map_err(|_error| TransportError::BrokenOff)?;
-        Ok((answer, self.in_use(connection)))
+        Ok((answer, self.in_use(connection, now)))
     }
 
     /// The connection that was used last, of those that can take a request now.
-    fn kept(&self) -> Option<SendRequest<Body>> {
+    fn kept(&self, now: Instant) -> Option<SendRequest<Body>> {
         let mut idle = locked(&self.idle);
-        let now = Instant::now();
         while idle.front().is_some_and(|oldest| oldest.is_over(now)) {
             idle.pop_front();
         }
@@ -92,9 +94,10 @@ impl Connections {
         idle.remove(ready).map(|idle| idle.connection)
     }
 
-    fn in_use(&self, connection: SendRequest<Body>) -> InUse {
+    fn in_use(&self, connection: SendRequest<Body>, since: Instant) -> InUse {
         InUse {
             connection,
+            since,
             idle: Arc::clone(&self.idle),
         }
     }
@@ -125,7 +128,7 @@ impl InUse {
         if !self.connection.is_closed() {
             locked(&self.idle).push_back(Idle {
                 connection: self.connection,
-                since: Instant::now(),
+                since: self.since,
             });
         }
     }
