@@ -353,16 +353,19 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_request_that_a_closed_connection_did_not_take_goes_over_another() {
+    async fn a_connection_that_upstream_closed_is_not_used_again() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
+        let (close, mut may_close) = tokio::sync::mpsc::unbounded_channel();
         let (closed, mut is_closed) = tokio::sync::mpsc::unbounded_channel();
         tokio::spawn(async move {
             for name in ["1", "2"] {
                 let (mut connection, _) = listener.accept().await.unwrap();
-                connection.read_u8().await.unwrap();
+                // All of it: a connection that is closed with something unread is reset.
+                let _read = connection.read(&mut [0; 4096]).await.unwrap();
                 let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n{name}");
                 connection.write_all(answer.as_bytes()).await.unwrap();
+                let () = may_close.recv().await.unwrap();
                 drop(connection);
                 closed.send(()).unwrap();
             }
@@ -375,7 +378,8 @@ mod tests {
             let sending = transport.send(get(&url), times(LONG, LONG));
             let response = tokio::time::timeout(PATIENCE, sending).await.unwrap();
             assert_eq!(response.unwrap().read(1).await.unwrap(), expected);
-            is_closed.recv().await.unwrap();
+            close.send(()).unwrap();
+            let () = is_closed.recv().await.unwrap();
             // What the system tells of this comes after what it tells of that.
             let other = TcpListener::bind("127.0.0.1:0").await.unwrap();
             TcpStream::connect(other.local_addr().unwrap())
