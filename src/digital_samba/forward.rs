@@ -156,6 +156,9 @@ pub enum ForwardFailure {
         /// When to come back.
         retry_after: Duration,
     },
+    /// The path and query, encoded as upstream reads them, are longer than a URI may be.
+    #[error("the path and query are too long to be sent on")]
+    TooLong,
     /// The caller's upload is no form, is too long or broke off.
     #[error(transparent)]
     Upload(#[from] UploadFault),
@@ -275,7 +278,7 @@ impl Forwarder {
             }
         };
         let request = self.exchange.request(operation, target, body);
-        let mut request = request.map_err(unanswered)?;
+        let mut request = request.map_err(|_unwritable| ForwardFailure::TooLong)?;
         let headers = request.headers_mut();
         if let Some(content_type) = content_type {
             headers.insert(CONTENT_TYPE, content_type);
@@ -451,6 +454,7 @@ fn label(failure: &ForwardFailure) -> &'static str {
     match failure {
         ForwardFailure::ShareUsedUp { .. } => "share",
         ForwardFailure::Crowded { .. } => "concurrency",
+        ForwardFailure::TooLong => "too_long",
         ForwardFailure::Upload(_) => "upload",
         ForwardFailure::Upstream(failure) => match failure {
             UpstreamFailure::Refused { .. } => "refused",

@@ -176,6 +176,8 @@ impl From<ForwardFailure> for Problem {
             | ForwardFailure::Crowded { retry_after } => Self::new(Code::RateLimited)
                 .retry_after(retry_after)
                 .because(failure),
+            ForwardFailure::TooLong => Self::new(Code::BadRequest)
+                .detail("Shorten the query: encoded, it is longer than upstream can be sent."),
             ForwardFailure::Upload(fault) => fault.into(),
             ForwardFailure::Upstream(failure) => failure.into(),
         }

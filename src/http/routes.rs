@@ -8,8 +8,11 @@ use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, Resource, guard, web};
 use arc_swap::ArcSwap;
 
+use crate::digital_samba::BASE_PATH;
+
 use super::internal::{self, join_links, lives, room_list};
 use super::problem::{Code, Problem};
+use super::state::InternalState;
 use super::{documents, health, join, me, rooms, webhooks};
 
 /// Origins that browsers may call from, compared exactly; replaced at a reload.
@@ -123,7 +126,7 @@ pub fn public(config: &mut web::ServiceConfig) {
 pub fn internal(config: &mut web::ServiceConfig) {
     // Routes are tried in turn, and most calls are for this one. Its own are the catalogue's.
     config.service(
-        web::scope("/api/v1")
+        web::scope(BASE_PATH)
             .app_data(RouteName("gateway"))
             .default_service(web::to(internal::gateway::call)),
     );
@@ -273,7 +276,11 @@ pub fn name_of(request: &HttpRequest) -> &'static str {
     }
     // A layer answered before any route, a preflight for one.
     let Some(matched) = request.match_name() else {
-        return "none";
+        return if leads_to_gateway(request) {
+            "gateway"
+        } else {
+            "none"
+        };
     };
     let named = PUBLIC
         .iter()
@@ -281,6 +288,13 @@ pub fn name_of(request: &HttpRequest) -> &'static str {
         .chain(OPS)
         .find(|(_, _, name)| *name == matched);
     named.map_or("none", |(_, _, name)| name)
+}
+
+/// Whether a request would come to the gateway, whose paths are a scope, which has no name.
+fn leads_to_gateway(request: &HttpRequest) -> bool {
+    let below = request.path().strip_prefix(BASE_PATH);
+    let is_internal = request.app_data::<web::Data<InternalState>>().is_some();
+    is_internal && below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Cross-origin access by an exact list (Fetch, "CORS protocol"), without credentials: a bearer

@@ -38,7 +38,7 @@ impl std::fmt::Debug for Connections {
 
 struct Idle {
     connection: SendRequest<Body>,
-    /// When its last request began: close enough to its end, and known.
+    /// When its last request began. It is idle since then at the most.
     since: Instant,
 }
 

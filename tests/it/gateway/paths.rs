@@ -44,6 +44,46 @@ async fn whatever_could_be_read_in_two_ways_is_refused_before_anything_else() {
 }
 
 #[tokio::test]
+async fn a_query_that_becomes_too_long_is_its_callers_fault() {
+    let (app, key) = app_for_all("").await;
+    // Each becomes three characters.
+    let long = format!("/rooms?tag={}", "!".repeat(25_000));
+    for _more_than_open_the_breaker in 0..10 {
+        let answer = app.api(&key, Method::GET, &long).await;
+        assert_eq!(answer.code(), "bad-request", "{answer:?}");
+    }
+    assert_eq!(app.upstream_calls(), 0);
+    let answer = app.api(&key, Method::GET, "/rooms").await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+}
+
+#[tokio::test]
+async fn what_is_refused_on_the_way_is_counted_where_it_was_going() {
+    let (app, key) = app_for_all("").await;
+    for path in ["/api/v1", "/api/v1/rooms", "/api/v1x"] {
+        for listener in [&app.internal, &app.public] {
+            let huge = app.http.get(format!("{listener}{path}")).bearer_auth(&key);
+            let answer = app
+                .answer(huge.header("x-padding", "x".repeat(40_000)))
+                .await;
+            assert_eq!(answer.code(), "headers-too-large", "{path}");
+        }
+    }
+    let metrics = app.metrics().await;
+    for (listener, route, count) in [
+        ("internal", "gateway", Some(2)),
+        ("internal", "none", Some(1)),
+        ("public", "gateway", None),
+        ("public", "none", Some(3)),
+    ] {
+        let labels = format!(r#"listener="{listener}",route="{route}",status="431""#);
+        let line = metrics.lines().find(|line| line.contains(&labels));
+        let counted = line.and_then(|line| line.rsplit(' ').next()?.parse::<u64>().ok());
+        assert_eq!(counted, count, "{labels}");
+    }
+}
+
+#[tokio::test]
 async fn nothing_beside_the_catalogue_is_there() {
     let (app, key) = app_for_all("").await;
     let room = app.put_room("course-101").id;
