@@ -1,13 +1,17 @@
 //! What it costs that replicas share their state, in one run: `cargo bench --bench replicas`.
 //!
-//! A replica is pinned to one core; the load, Redis and what else is beside it to the other. What is
-//! compared runs in turn, round by round, and the medians are printed. Only where one replica is
-//! compared with three, everything (the load and Redis too) first shares one core, then two: a
-//! machine with two cores has none left that the load could have to itself. The CPU of the load and
-//! of Redis counts in that figure as the replicas' own does, and so it is printed: on a machine where
-//! each had cores of their own, more would be left to the replicas. Each replica has as many
-//! connections in either case, since what one is asked at once decides how many joins it carries to
-//! Redis in one call.
+//! A replica is pinned to one core; the load, Redis and what else is beside it to the other. The load
+//! sleeps while nothing is answered: one that never did would keep Redis waiting for its core, as
+//! nothing does where that has one to itself. What is compared runs in turn, round by round, and the
+//! medians are printed.
+//!
+//! Only where one replica is compared with three, everything (the load and Redis too) first shares
+//! one core, then two: a machine with two cores has none left that the load could have to itself. The
+//! CPU of the load and of Redis counts in that figure as the replicas' own does, and so it is printed:
+//! on a machine where each had cores of their own, more would be left to the replicas. Each replica
+//! has as many connections in either case, since what one is asked at once decides how many joins it
+//! carries to Redis in one call: once as few as fill one core and leave two idle at times, and once as
+//! many as fill both, which is what replicas can carry.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -34,6 +38,8 @@ use load_support::server::{
 const ROUNDS: usize = 5;
 const ROUND: Duration = Duration::from_secs(2);
 const CONNECTIONS: usize = 32;
+/// To each replica, where it is asked what they can carry.
+const MANY_CONNECTIONS: usize = 128;
 /// One after the other in each round, for their times.
 const CALLS: usize = 2_000;
 const REPLICAS: usize = 3;
@@ -69,13 +75,13 @@ fn measure() {
         until_shared(&beside, &redis, &replicas).await;
         throughput(&beside, &redis, &alone, &replicas[0]).await;
         added_time(&beside, &redis, &alone, &replicas[0]).await;
-        let name = "joins, limits shared by Redis";
+        let name = "limits shared by Redis";
         more_replicas(name, &beside, &redis, &replicas).await;
         drop(replicas);
         let path = beside.configuration_path();
         let mut alones = vec![alone];
         alones.extend((1..REPLICAS).map(|_| start(path)));
-        more_replicas("joins, limits of one process", &beside, &redis, &alones).await;
+        more_replicas("limits of one process", &beside, &redis, &alones).await;
     });
 }
 
@@ -103,13 +109,13 @@ async fn throughput(beside: &Beside, redis: &Redis, alone: &Server, replica: &Se
     let joins = broker::crowd(beside, PEOPLE);
     let (mut alones, mut shared) = (Vec::new(), Vec::new());
     let (mut carried, mut redis_micros) = (Vec::new(), Vec::new());
-    client::run(&alone.address, &joins, CONNECTIONS, ROUND / 4).await;
-    client::run(&replica.address, &joins, CONNECTIONS, ROUND / 4).await;
+    client::spread(&[&alone.address], &joins, CONNECTIONS, ROUND / 4).await;
+    client::spread(&[&replica.address], &joins, CONNECTIONS, ROUND / 4).await;
     for _round in 0..ROUNDS {
-        alones.push(alone.measured(&joins, CONNECTIONS, ROUND).await);
+        alones.push(measured(alone, &joins).await);
         let before = redis.calls();
         let redis_before = redis.process.cpu();
-        let measured = replica.measured(&joins, CONNECTIONS, ROUND).await;
+        let measured = measured(replica, &joins).await;
         let joined = measured.per_second * ROUND.as_secs_f64();
         let redis_cpu = redis.process.cpu().saturating_sub(redis_before);
         let asked = redis.calls() - before;
@@ -134,6 +140,13 @@ async fn throughput(beside: &Beside, redis: &Redis, alone: &Server, replica: &Se
         median(&carried),
         median(&redis_micros)
     );
+}
+
+/// One round of a server, by a load that sleeps.
+async fn measured(server: &Server, joins: &Requests) -> Measured {
+    let before = server.process.cpu();
+    let ran = client::spread(&[&server.address], joins, CONNECTIONS, ROUND).await;
+    Measured::of(&ran, server.process.cpu().saturating_sub(before))
 }
 
 /// One join after the other.
@@ -179,21 +192,29 @@ async fn timed(connection: &mut Connection, request: &[u8]) -> f64 {
 
 /// One replica with all that is around it on one core, and three on two.
 async fn more_replicas(name: &str, beside: &Beside, redis: &Redis, replicas: &[Server]) {
-    let (mut ones, mut threes) = (Vec::new(), Vec::new());
     let joins = broker::crowd(beside, PEOPLE);
     // Until their bearers are remembered.
-    on_cores(BOTH_CORES, &joins, redis, replicas).await;
-    for _round in 0..ROUNDS {
-        ones.push(on_cores(SERVER_CORE, &joins, redis, &replicas[..1]).await);
-        threes.push(on_cores(BOTH_CORES, &joins, redis, replicas).await);
+    on_cores(BOTH_CORES, &joins, redis, replicas, CONNECTIONS).await;
+    for connections in [CONNECTIONS, MANY_CONNECTIONS] {
+        let (mut ones, mut threes) = (Vec::new(), Vec::new());
+        for _round in 0..ROUNDS {
+            let one = &replicas[..1];
+            ones.push(on_cores(SERVER_CORE, &joins, redis, one, connections).await);
+            threes.push(on_cores(BOTH_CORES, &joins, redis, replicas, connections).await);
+        }
+        let heading = format!("{name}, {connections} connections each");
+        print_replicas(&heading, ones, threes);
     }
     confine_this(LOAD_CORE);
     redis.process.confine(LOAD_CORE);
     for replica in replicas {
         replica.process.confine(SERVER_CORE);
     }
+}
+
+fn print_replicas(heading: &str, ones: Vec<(Measured, f64)>, threes: Vec<(Measured, f64)>) {
     println!(
-        "\n{name:<44} {:>10} {:>12} {:>9}",
+        "\n{heading:<44} {:>10} {:>12} {:>9}",
         "requests/s", "CPU us/req", "of one"
     );
     let (ones, around_one): (Vec<_>, Vec<_>) = ones.into_iter().unzip();
@@ -219,6 +240,7 @@ async fn on_cores(
     joins: &Requests,
     redis: &Redis,
     replicas: &[Server],
+    connections_each: usize,
 ) -> (Measured, f64) {
     confine_this(cores);
     redis.process.confine(cores);
@@ -226,7 +248,7 @@ async fn on_cores(
         replica.process.confine(cores);
     }
     let addresses: Vec<&str> = replicas.iter().map(|one| one.address.as_str()).collect();
-    let connections = CONNECTIONS * replicas.len();
+    let connections = connections_each * replicas.len();
     let cpu = || replicas.iter().map(|replica| replica.process.cpu()).sum();
     let cpu_around = || redis.process.cpu() + cpu_of_this();
     let (before, before_around): (Duration, Duration) = (cpu(), cpu_around());
