@@ -94,14 +94,15 @@ impl Denials {
         self.refuse_if(|index| index.bars(principal, room_key, now))
     }
 
-    /// The same for somebody of whom only the user id is known, by a product backend's word.
+    /// The same for somebody of whom only the user id is known, by a product backend's word, and for
+    /// a room that may have no key: there, who is barred everywhere is barred.
     ///
     /// # Errors
     /// [`Denied`].
     pub fn check_user(
         &self,
         user_id: &str,
-        room_key: &RoomKey,
+        room_key: Option<&RoomKey>,
         now: UnixTime,
     ) -> Result<(), Denied> {
         self.refuse_if(|index| index.bars_user(user_id, room_key, now))

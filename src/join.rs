@@ -201,6 +201,8 @@ impl Broker {
             let user = admission.principal().user_id();
             Box::pin(self.occupancy.take_seat(room.id(), user, capacity)).await?;
         }
+        // Once more: somebody may have been barred while the room was made.
+        self.denials.check(&asker.principal, room_key, now)?;
         let token = self.minter.mint(&admission, &room, &details, now)?;
         Ok(Joined {
             admission,

@@ -92,11 +92,11 @@ impl State {
         }
     }
 
-    /// Whether it can be used now.
+    /// Whether it does what it is asked now.
     pub fn is_up(&self) -> bool {
         match &self.0 {
             Form::Embedded(_) => true,
-            Form::Shared(shared) => shared.is_up(),
+            Form::Shared(shared) => shared.is_well(),
         }
     }
 

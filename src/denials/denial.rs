@@ -94,7 +94,8 @@ impl Denial {
         UnixTime::from_millis(self.until_ms)
     }
 
-    pub(super) fn holds(&self, room_key: &RoomKey, now: UnixTime) -> bool {
-        now < self.until() && self.room.as_ref().is_none_or(|room| room == room_key)
+    pub(super) fn holds(&self, room_key: Option<&RoomKey>, now: UnixTime) -> bool {
+        let bars_from = |room| Some(room) == room_key;
+        now < self.until() && self.room.as_ref().is_none_or(bars_from)
     }
 }

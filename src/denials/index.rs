@@ -19,15 +19,21 @@ impl Index {
             return false;
         }
         let person = person_key(principal.issuer(), principal.subject().as_str());
-        self.holds_for(&person, room_key, now)
-            || self.bars_user(principal.user_id().as_str(), room_key, now)
+        self.holds_for(&person, Some(room_key), now)
+            || self.bars_user(principal.user_id().as_str(), Some(room_key), now)
     }
 
-    pub(super) fn bars_user(&self, user_id: &str, room_key: &RoomKey, now: UnixTime) -> bool {
+    /// In a room without a key, denials for everywhere count.
+    pub(super) fn bars_user(
+        &self,
+        user_id: &str,
+        room_key: Option<&RoomKey>,
+        now: UnixTime,
+    ) -> bool {
         !self.by_id.is_empty() && self.holds_for(&user_key(user_id), room_key, now)
     }
 
-    fn holds_for(&self, key: &str, room_key: &RoomKey, now: UnixTime) -> bool {
+    fn holds_for(&self, key: &str, room_key: Option<&RoomKey>, now: UnixTime) -> bool {
         let ids = self.by_person.get(key).into_iter().flatten();
         ids.filter_map(|id| self.by_id.get(id))
             .any(|denial| denial.holds(room_key, now))

@@ -76,8 +76,8 @@ impl Gateway {
                 return Ok(in_json(422, &body));
             }
         };
-        if let (Some(user_id), Some(room_key)) = (&asked.user_id, room.key()) {
-            self.broker.denials.check_user(user_id, room_key, now)?;
+        if let Some(user_id) = &asked.user_id {
+            self.broker.denials.check_user(user_id, room.key(), now)?;
         }
         let wish = ServiceWish {
             user_id: asked.user_id.as_deref(),

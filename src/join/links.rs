@@ -90,7 +90,7 @@ impl Broker {
         let now = self.clock.now();
         let Guest { invitee, details } = guest;
         self.denials
-            .check_user(invitee.id.as_str(), room.key(), now)?;
+            .check_user(invitee.id.as_str(), Some(room.key()), now)?;
         let grant = live.policy.grant(service, room.key(), invitee, now)?;
         let token = self.minter.mint_granted(&grant, room, &details, now)?;
         Ok(ServiceLink {

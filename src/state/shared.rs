@@ -84,9 +84,10 @@ struct Unsent {
 impl Shared {
     pub(super) fn start(parameters: &Parameters, clock: Clock, metrics: Metrics) -> Self {
         let (notices, first_listener) = broadcast::channel(WAITING_MAX);
+        let keys = Arc::new(Keys::new(&parameters.prefix));
         let inner = Arc::new(Inner {
-            link: Arc::new(Link::new(parameters, metrics)),
-            keys: Arc::new(Keys::new(&parameters.prefix)),
+            link: Arc::new(Link::new(parameters, Arc::clone(&keys), metrics)),
+            keys,
             lanes: ThreadLocal::new(),
             replica: Uuid::new_v4().simple().to_string(),
             clock,
@@ -99,8 +100,8 @@ impl Shared {
         Self(inner)
     }
 
-    pub(super) fn is_up(&self) -> bool {
-        self.0.link.is_up()
+    pub(super) fn is_well(&self) -> bool {
+        self.0.link.is_well()
     }
 
     async fn run<T>(

@@ -60,6 +60,10 @@ impl Keys {
         format!("{{{}:{NUMBERED_BESIDE}}}-generation", self.prefix)
     }
 
+    pub(super) fn probe(&self) -> String {
+        format!("{}:probe", self.prefix)
+    }
+
     pub(super) fn channel(&self) -> String {
         format!("{}:notices", self.prefix)
     }

@@ -11,6 +11,8 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 use super::connection::{Connection, Connector};
+use super::keys::Keys;
+use super::scripts::SCRIPTS;
 use super::{Parameters, StateFault};
 use crate::metrics::{Metrics, StateCall};
 
@@ -19,6 +21,8 @@ use crate::metrics::{Metrics, StateCall};
 const TIMEOUTS_MAX: u32 = 3;
 /// How often a connection is probed.
 const PROBE_INTERVAL: Duration = Duration::from_secs(1);
+/// For how long what a probe writes stays.
+const PROBE_KEPT: Duration = Duration::from_secs(10);
 /// Tries to connect are this far apart at first, and twice as far each time.
 const RECONNECT_FIRST: Duration = Duration::from_millis(50);
 /// And never farther.
@@ -32,12 +36,15 @@ pub(super) struct Link {
     timeouts: AtomicU32,
     /// It may be another server by now that should be asked.
     is_doubtful: AtomicBool,
+    /// It answers, but did not do what it was asked. Asked again all the same: it may do other things.
+    is_impaired: AtomicBool,
+    keys: Arc<Keys>,
     wake: Arc<Notify>,
     pub(super) metrics: Metrics,
 }
 
 impl Link {
-    pub(super) fn new(parameters: &Parameters, metrics: Metrics) -> Self {
+    pub(super) fn new(parameters: &Parameters, keys: Arc<Keys>, metrics: Metrics) -> Self {
         metrics.state_up.set(0);
         Self {
             connector: Connector::new(parameters.servers.clone(), parameters.connect_timeout),
@@ -46,13 +53,20 @@ impl Link {
             connection: ArcSwapOption::empty(),
             timeouts: AtomicU32::new(0),
             is_doubtful: AtomicBool::new(false),
+            is_impaired: AtomicBool::new(false),
+            keys,
             wake: Arc::default(),
             metrics,
         }
     }
 
-    pub(super) fn is_up(&self) -> bool {
+    fn is_connected(&self) -> bool {
         self.connection.load().is_some()
+    }
+
+    /// Whether it does what it is asked, as far as it was asked.
+    pub(super) fn is_well(&self) -> bool {
+        self.is_connected() && !self.is_impaired.load(Ordering::Relaxed)
     }
 
     /// What everybody asks over now.
@@ -121,18 +135,26 @@ impl Link {
         let fault = sort(&error);
         match fault {
             StateFault::Unreachable => self.lose(current),
-            // After a failover its name may lead to another server.
-            StateFault::ReadOnly => self.is_doubtful.store(true, Ordering::Relaxed),
+            StateFault::ReadOnly => {
+                // After a failover its name may lead to another server.
+                self.is_doubtful.store(true, Ordering::Relaxed);
+                self.impair();
+            }
+            StateFault::Full | StateFault::Refused => self.impair(),
             // An error of the server's has a code. Without one it is no answer to what was asked,
             // and the connection may give each to the wrong question for ever.
             StateFault::Unreadable if error.code().is_none() => self.lose(current),
-            StateFault::Timeout
-            | StateFault::Full
-            | StateFault::Refused
-            | StateFault::Unreadable
-            | StateFault::File => {}
+            StateFault::Timeout | StateFault::Unreadable | StateFault::File => {}
         }
         Err(fault)
+    }
+
+    /// Until a probe that writes is done.
+    fn impair(&self) {
+        if !self.is_impaired.swap(true, Ordering::Relaxed) {
+            self.metrics.state_up.set(0);
+            self.wake.notify_one();
+        }
     }
 
     /// Nobody asks over this connection any more. A newer one stays.
@@ -153,7 +175,7 @@ impl Link {
     /// Connects, probes, and connects again, until the link is dropped.
     pub(super) async fn supervise(link: Weak<Self>) {
         let mut pause = RECONNECT_FIRST;
-        let mut was_up = true;
+        let mut was_well = true;
         let Some(wake) = link.upgrade().map(|link| Arc::clone(&link.wake)) else {
             return;
         };
@@ -167,8 +189,8 @@ impl Link {
                 pause = (pause * 2).min(RECONNECT_MAX);
                 wait
             };
-            let is_up = strong.is_up();
-            match (was_up, is_up, kept_up) {
+            let is_well = strong.is_well();
+            match (was_well, is_well, kept_up) {
                 (true, false, Err(trouble)) => {
                     let Trouble { fault, said } = trouble;
                     tracing::warn!(fault = %fault, said, "Redis cannot be used");
@@ -176,9 +198,10 @@ impl Link {
                 (false, true, _) => tracing::info!("Redis can be used"),
                 (_, _, Ok(()) | Err(_)) => {}
             }
-            was_up = is_up;
+            was_well = is_well;
+            let is_connected = strong.is_connected();
             drop(strong);
-            if is_up {
+            if is_connected {
                 let _probe_or_wake = tokio::time::timeout(wait, wake.notified()).await;
             } else {
                 tokio::time::sleep(wait).await;
@@ -188,9 +211,23 @@ impl Link {
 
     /// One look after the connection.
     async fn keep_up(&self) -> Result<(), Trouble> {
-        if self.is_up() && !self.is_doubtful.swap(false, Ordering::Relaxed) {
-            return Ok(self.run("probe", ping).await?);
+        if self.is_connected() && !self.is_doubtful.swap(false, Ordering::Relaxed) {
+            self.run("probe", ping).await?;
+        } else {
+            self.connect_anew().await?;
         }
+        if self.is_impaired.load(Ordering::Relaxed) {
+            self.run("probe", async |connection| self.write(connection).await)
+                .await?;
+            self.is_impaired.store(false, Ordering::Relaxed);
+        }
+        if self.is_well() {
+            self.metrics.state_up.set(1);
+        }
+        Ok(())
+    }
+
+    async fn connect_anew(&self) -> Result<(), Trouble> {
         let connection = self.connect().await?;
         // A server that hangs still has its connections accepted.
         let probed = tokio::time::timeout(self.timeout, ping(connection.clone())).await;
@@ -201,8 +238,14 @@ impl Link {
         }
         self.timeouts.store(0, Ordering::Relaxed);
         self.connection.store(Some(Arc::new(connection)));
-        self.metrics.state_up.set(1);
         Ok(())
+    }
+
+    /// Writes what nobody reads, by a script, as whatever is asked here.
+    async fn write(&self, mut connection: Connection) -> RedisResult<()> {
+        let mut call = SCRIPTS.probe.key(self.keys.probe());
+        call.arg(PROBE_KEPT.as_millis().to_string());
+        call.invoke_async(&mut connection).await
     }
 
     async fn in_time<T>(
@@ -276,7 +319,7 @@ pub(super) fn sort(error: &RedisError) -> StateFault {
 impl std::fmt::Debug for Link {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Link")
-            .field("is_up", &self.is_up())
+            .field("is_well", &self.is_well())
             .finish_non_exhaustive()
     }
 }

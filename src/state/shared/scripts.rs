@@ -18,6 +18,7 @@ pub(super) struct Scripts {
     pub(super) list: Script,
     pub(super) announce: Script,
     pub(super) join: Script,
+    pub(super) probe: Script,
 }
 
 impl Scripts {
@@ -33,6 +34,7 @@ impl Scripts {
             list: Script::new(LIST),
             announce: Script::new(ANNOUNCE),
             join: Script::new(JOIN),
+            probe: Script::new(PROBE),
         }
     }
 }
@@ -187,4 +189,8 @@ if not generation then
   if set.err then generation = '' else redis.call('SET', KEYS[2], generation, 'NX') end
 end
 return {generation, redis.call('GET', KEYS[2]) or '0'}
+";
+
+const PROBE: &str = r"
+redis.call('SET', KEYS[1], '', 'PX', ARGV[1])
 ";

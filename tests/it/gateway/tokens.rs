@@ -204,3 +204,29 @@ async fn who_is_barred_gets_no_token() {
     );
     claims(&app, &key, &json!({ "ud": "user-43" })).await;
 }
+
+#[tokio::test]
+async fn who_is_barred_everywhere_gets_no_token_for_a_room_without_a_key_either() {
+    let (app, key) = app_for_all("").await;
+    let ours = json!({ "privacy": "private", "friendly_url": "nobodys-room" });
+    let made = app.api_with(&key, Method::POST, "/rooms", &ours).await;
+    let id = made.json()["id"].as_str().unwrap().to_owned();
+    let until = START.seconds() + 600;
+    for (name, ban) in [
+        ("ban-1", json!({ "user_id": "user-42", "until": until })),
+        (
+            "ban-2",
+            json!({ "user_id": "user-43", "room": "course-101", "until": until }),
+        ),
+    ] {
+        let path = format!("/v1/denials/{name}");
+        let put = app.do_as(&key, (Method::PUT, &path), &ban).await;
+        assert_eq!(put.status, 200, "{put:?}");
+    }
+    for (user_id, expected) in [("user-42", 403), ("user-43", 200)] {
+        let body = json!({ "ud": user_id, "role": "attendee" });
+        let path = format!("/rooms/{id}/token");
+        let answer = app.api_with(&key, Method::POST, &path, &body).await;
+        assert_eq!(answer.status, expected, "{user_id} {answer:?}");
+    }
+}

@@ -5,6 +5,7 @@ use std::time::Duration;
 use reqwest::Method;
 use room_broker::clock::Clock;
 use room_broker::metrics::Metrics;
+use room_broker::simulator::Moment;
 use room_broker::simulator::identity_provider::User;
 use room_broker::state::{Parameters, State};
 use serde_json::{Value, json};
@@ -54,6 +55,25 @@ async fn whoever_is_barred_gets_no_token_until_the_denial_ends() {
     assert_eq!(app.join(&token, "course-101").await.status, 200);
     let gone = app.do_as(&key, (Method::GET, BAN.1), &Value::Null).await;
     assert_eq!((gone.status, gone.code().as_str()), (404, "not-found"));
+}
+
+#[tokio::test]
+async fn whoever_is_barred_while_their_room_is_made_gets_no_token_for_it() {
+    let (app, key) = almighty().await;
+    let (_, subject) = person(&app, User::Ada).await;
+    let controls = app.upstream.controls();
+    controls.close_gate("create_room", Moment::BeforeEffect);
+    let mut crowd = app.crowd(&app.token(User::Ada), "course-101", 1);
+    controls.until_waiting("create_room", 1).await;
+    let body = json!({ "user_id": subject, "until": in_a_minute() });
+    assert_eq!(app.do_as(&key, BAN, &body).await.status, 200);
+    controls.open_gate("create_room");
+    let refused = crowd.remove(0).await.unwrap();
+    assert_eq!(
+        (refused.status, refused.code().as_str()),
+        (403, "forbidden")
+    );
+    assert_eq!(app.upstream.creations(), 1);
 }
 
 #[tokio::test]
