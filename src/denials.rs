@@ -191,7 +191,12 @@ impl Denials {
                 subject,
             }) => self.read(subject).await,
             Heard::Notice(Notice {
-                topic: Topic::Room | Topic::RoomCreated | Topic::Rooms | Topic::Happening,
+                topic:
+                    Topic::Room
+                    | Topic::NamedRoom
+                    | Topic::RoomCreated
+                    | Topic::Rooms
+                    | Topic::Happening,
                 ..
             }) => Ok(()),
             Heard::Missed => self.read_all().await,

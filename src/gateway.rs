@@ -12,20 +12,23 @@ mod token;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
+use tracing::Instrument as _;
 
 use crate::digital_samba::legacy::{has_two_forms, to_current, to_older, with_numeric_total_count};
 use crate::digital_samba::secrets::{has_mask, masked, may_answer_secrets};
 use crate::digital_samba::{
-    Answer, Client, ForwardBody, ForwardParameters, ForwardRequest, Forwarded, Forwarder,
-    JsonAnswer, Operation,
+    Answer, Client, ForwardBody, ForwardFailure, ForwardParameters, ForwardRequest, Forwarded,
+    Forwarder, JsonAnswer, Operation,
 };
 use crate::domain::{RoomKey, Scope};
 use crate::join::{Broker, Live};
+use crate::rooms::UpstreamFailure;
 
 pub use call::{GatewayBody, GatewayCall};
 pub use error::GatewayError;
@@ -34,7 +37,7 @@ pub use known_rooms::KnownRooms;
 use call::Wanted;
 use counters::Counters;
 use older::Older;
-use room_access::{RoomOfCall, changed_room};
+use room_access::{Change, RoomOfCall};
 
 /// How the gateway is bounded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +51,7 @@ pub struct Parameters {
     /// Rooms that it remembers.
     pub rooms_max: u64,
     /// For how long.
-    pub rooms_fresh_for: std::time::Duration,
+    pub rooms_fresh_for: Duration,
     /// Product backends that are answered in the older reference's form, by the id of their key.
     pub older_form_for: BTreeSet<String>,
 }
@@ -57,7 +60,7 @@ pub struct Parameters {
 #[derive(Debug)]
 pub struct Gateway {
     parameters: Parameters,
-    forwarder: Forwarder,
+    forwarder: Arc<Forwarder>,
     rooms: Arc<KnownRooms>,
     broker: Arc<Broker>,
     live: Arc<ArcSwap<Live>>,
@@ -82,7 +85,7 @@ impl Gateway {
         live: Arc<ArcSwap<Live>>,
     ) -> Self {
         Self {
-            forwarder: Forwarder::new(parameters.forward.clone(), client),
+            forwarder: Arc::new(Forwarder::new(parameters.forward.clone(), client)),
             rooms,
             counters: Counters::new(&broker.metrics),
             parameters,
@@ -143,32 +146,78 @@ impl Gateway {
         is_older: bool,
     ) -> Result<Forwarded, GatewayError> {
         let operation = wanted.operation;
-        let masks = may_answer_secrets(operation) && !wanted.service.has(Scope::SecretsRead);
-        let ages = is_older && has_two_forms(operation);
+        let change = Change::of(&wanted, room);
+        let sending = Sending {
+            operation,
+            parameters: wanted.parameters,
+            query: wanted.query,
+            body: wanted.body,
+            masks: may_answer_secrets(operation) && !wanted.service.has(Scope::SecretsRead),
+            ages: is_older && has_two_forms(operation),
+        };
+        match change {
+            None => Ok(sending.through(&self.forwarder).await?),
+            Some(change) => self.change(sending, change).await,
+        }
+    }
+
+    /// Sends a change on, in a task of its own: a caller who hangs up must not leave something
+    /// changed upstream and remembered here as it was.
+    async fn change(&self, sending: Sending, change: Change) -> Result<Forwarded, GatewayError> {
+        let (forwarder, broker) = (Arc::clone(&self.forwarder), Arc::clone(&self.broker));
+        let work = async move {
+            let sent = sending.through(&forwarder).await;
+            let is_refused = sent.as_ref().is_ok_and(|answer| answer.status >= 400);
+            if !is_refused {
+                // Also after a failure: upstream may have done it.
+                change.forget(&broker.directory);
+            }
+            sent
+        };
+        match tokio::spawn(work.in_current_span()).await {
+            Ok(sent) => Ok(sent?),
+            Err(_dropped_at_shutdown) => {
+                let retry_after = Duration::from_secs(1);
+                Err(UpstreamFailure::Unavailable { retry_after }.into())
+            }
+        }
+    }
+}
+
+/// What is sent on, and how its answer is told.
+struct Sending {
+    operation: &'static Operation,
+    parameters: Vec<String>,
+    query: Vec<(String, String)>,
+    body: ForwardBody,
+    /// Secrets are masked.
+    masks: bool,
+    /// It is told in the older form.
+    ages: bool,
+}
+
+impl Sending {
+    async fn through(self, forwarder: &Forwarder) -> Result<Forwarded, ForwardFailure> {
+        let Self {
+            operation,
+            masks,
+            ages,
+            ..
+        } = self;
         let rewrite = |body| rewritten(operation, body, masks, ages);
         let json = if masks || ages || operation.answer == Answer::Page {
             JsonAnswer::Rewritten(&rewrite)
         } else {
             JsonAnswer::AsItCame
         };
-        let given = wanted.given_key();
-        let changed = changed_room(&wanted);
-        let sent = self
-            .forwarder
-            .send(ForwardRequest {
-                operation,
-                parameters: &wanted.parameters,
-                query: &wanted.query,
-                body: wanted.body,
-                json,
-            })
-            .await;
-        let is_refused = sent.as_ref().is_ok_and(|answer| answer.status >= 400);
-        if !is_refused {
-            // Also after a failure: upstream may have done it.
-            self.forget_what_changed(operation, room, changed.as_deref(), given.as_ref());
-        }
-        Ok(sent?)
+        let request = ForwardRequest {
+            operation,
+            parameters: &self.parameters,
+            query: &self.query,
+            body: self.body,
+            json,
+        };
+        forwarder.send(request).await
     }
 }
 

@@ -108,6 +108,10 @@ impl RoomWatcher for KnownRooms {
         self.by_id.invalidate(&id);
     }
 
+    fn named_changed(&self, name: &str) {
+        self.forget(name);
+    }
+
     fn all_changed(&self) {
         self.forget_all();
     }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use crate::digital_samba::{AnswerBody, Forwarded, Operation, RoomFacts};
+use crate::digital_samba::{AnswerBody, Forwarded, RoomFacts};
 use crate::domain::{FriendlyUrl, RoomId, RoomKey};
-use crate::rooms::{UpstreamFailure, friendly_url};
+use crate::rooms::{Directory, UpstreamFailure, friendly_url};
 
 use super::Gateway;
 use super::call::Wanted;
@@ -25,10 +25,45 @@ const CHANGE_ALL_ROOMS: &[&str] = &[
 /// Operations that change the room in their path.
 const CHANGE_THEIR_ROOM: &[&str] = &["update_room", "delete_room"];
 
-/// Upstream's name or id of the room that a call changes.
-pub(super) fn changed_room(wanted: &Wanted<'_>) -> Option<String> {
-    let changes = CHANGE_THEIR_ROOM.contains(&wanted.operation.id);
-    changes.then(|| wanted.room().map(str::to_owned)).flatten()
+/// What a call makes untrue of what is remembered.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Change {
+    /// Any room may be another then.
+    of_all: bool,
+    /// Upstream's name or id of the room that is another.
+    named: Option<String>,
+    /// Its room key so far, and the one that it is given.
+    keys: [Option<RoomKey>; 2],
+}
+
+impl Change {
+    /// Nothing for most calls.
+    pub(super) fn of(wanted: &Wanted<'_>, room: &RoomOfCall) -> Option<Self> {
+        let id = wanted.operation.id;
+        let changes_its_room = CHANGE_THEIR_ROOM.contains(&id);
+        let its_room = |room: &RoomOfCall| room.key().filter(|_| changes_its_room).cloned();
+        let change = Self {
+            of_all: CHANGE_ALL_ROOMS.contains(&id),
+            named: changes_its_room
+                .then(|| wanted.room().map(str::to_owned))
+                .flatten(),
+            keys: [its_room(room), wanted.given_key()],
+        };
+        (change != Self::default()).then_some(change)
+    }
+
+    /// Forgets it here and at every replica, so that the very next join sees how it is.
+    pub(super) fn forget(&self, directory: &Directory) {
+        if self.of_all {
+            directory.invalidate_all();
+        }
+        if let Some(name) = &self.named {
+            directory.invalidate_named(name);
+        }
+        for key in self.keys.iter().flatten() {
+            directory.invalidate(key);
+        }
+    }
 }
 
 /// The room of a call, as far as it is known.
@@ -143,32 +178,6 @@ impl Gateway {
         let facts = Arc::new(facts);
         self.rooms.learn(&facts, generation);
         Ok(Ok(facts))
-    }
-
-    /// Forgets what a call may have changed, so that the very next join sees it.
-    /// `name` is upstream's name or id of the room in the path of a call that changes it.
-    pub(super) fn forget_what_changed(
-        &self,
-        operation: &Operation,
-        room: &RoomOfCall,
-        name: Option<&str>,
-        created: Option<&RoomKey>,
-    ) {
-        let directory = &self.broker.directory;
-        if CHANGE_ALL_ROOMS.contains(&operation.id) {
-            self.rooms.forget_all();
-            directory.invalidate_all();
-        }
-        if let Some(name) = name {
-            self.rooms.forget(name);
-            directory.invalidate_named(name);
-            if let Some(key) = room.key() {
-                directory.invalidate(key);
-            }
-        }
-        if let Some(key) = created {
-            directory.invalidate(key);
-        }
     }
 }
 

@@ -214,14 +214,15 @@ impl RoomCache {
         self.absences.invalidate_all();
     }
 
-    /// The keys of the rooms that upstream knows by this id or name. Looks through all of them:
-    /// rooms are changed rarely.
+    /// The keys of the rooms that upstream knows by this id or name, which it may compare without
+    /// case. Looks through all of them: rooms are changed rarely.
     pub(super) fn keys_of(&self, name: &str) -> Vec<RoomKey> {
         let id = RoomId::parse(name).ok();
         let known = self.rooms.iter();
         known
             .filter(|(_, entry)| {
-                Some(entry.room.id()) == id || entry.room.friendly_url().as_str() == name
+                let friendly_url = entry.room.friendly_url().as_str();
+                Some(entry.room.id()) == id || friendly_url.eq_ignore_ascii_case(name)
             })
             .map(|(_, entry)| entry.room.key().clone())
             .collect()

@@ -223,6 +223,10 @@ impl Directory {
                 }
             }
             Heard::Notice(Notice {
+                topic: Topic::NamedRoom,
+                subject,
+            }) => self.note_named_changed(subject),
+            Heard::Notice(Notice {
                 topic: Topic::RoomCreated,
                 subject,
             }) => {
@@ -259,13 +263,6 @@ impl Directory {
     fn tell_watchers_of_all(&self) {
         for watcher in &*self.watchers {
             watcher.all_changed();
-        }
-    }
-
-    /// Forgets the room that upstream knows by this id or name.
-    pub fn invalidate_named(&self, name: &str) {
-        for key in self.cache.keys_of(name) {
-            self.invalidate(&key);
         }
     }
 

@@ -7,22 +7,33 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::domain::RoomKey;
+use crate::domain::{RoomId, RoomKey};
 
 use super::find_or_create::Landed;
+use super::naming::friendly_url;
 use super::resolve_error::ResolveError;
 use super::upstream::UpstreamFailure;
 
 /// A flight that ended without a word (its task was dropped at shutdown) may be asked for again.
 const LOST_RETRY_AFTER: Duration = Duration::from_secs(1);
 
+/// A flight during which more rooms are changed than this is taken to have read one of them.
+const CHANGED_MAX: usize = 64;
+
 type Outcome = Option<Result<Landed, ResolveError>>;
 
 /// The flights under way, bounded.
 #[derive(Debug, Clone)]
 pub(super) struct Flights {
-    under_way: Arc<Mutex<HashMap<RoomKey, Flight>>>,
+    under_way: Arc<Mutex<HashMap<RoomKey, UnderWay>>>,
     max: usize,
+}
+
+/// A flight, and which rooms were changed since it took off: it may have read one of them before.
+#[derive(Debug)]
+struct UnderWay {
+    flight: Flight,
+    changed: Vec<RoomId>,
 }
 
 /// What those who wait hold of a flight.
@@ -83,8 +94,8 @@ impl Flights {
         known: impl FnOnce() -> Option<T>,
     ) -> Boarding<T> {
         let mut under_way = lock(&self.under_way);
-        if let Some(flight) = under_way.get(key) {
-            return Boarding::Joined(flight.clone());
+        if let Some(there) = under_way.get(key) {
+            return Boarding::Joined(there.flight.clone());
         }
         if let Some(told) = known() {
             return Boarding::Known(told);
@@ -99,7 +110,11 @@ impl Flights {
             is_there: Arc::clone(&is_there),
             outcome,
         };
-        under_way.insert(key.clone(), flight.clone());
+        let taking_off = UnderWay {
+            flight: flight.clone(),
+            changed: Vec::new(),
+        };
+        under_way.insert(key.clone(), taking_off);
         drop(under_way);
         let landing = Landing {
             flights: self.clone(),
@@ -118,8 +133,23 @@ impl Flights {
     /// There is such a room now: a flight that looked before may not say for the future that there
     /// is none.
     pub(super) fn note_created(&self, key: &RoomKey) {
-        if let Some(flight) = lock(&self.under_way).get(key) {
-            flight.is_there.store(true, Ordering::Relaxed);
+        if let Some(there) = lock(&self.under_way).get(key) {
+            there.flight.is_there.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// The room that upstream knows by this id or name was changed: a flight that may have read it
+    /// before keeps nothing of it.
+    pub(super) fn note_changed(&self, name: &str) {
+        let mut under_way = lock(&self.under_way);
+        match RoomId::parse(name) {
+            Ok(id) => under_way.retain(|_, there| {
+                there.changed.push(id);
+                there.changed.len() < CHANGED_MAX
+            }),
+            Err(_friendly) => {
+                under_way.retain(|key, _| !friendly_url(key).as_str().eq_ignore_ascii_case(name))
+            }
         }
     }
 
@@ -149,20 +179,28 @@ impl Landing {
         {
             let mut under_way = lock(&self.flights.under_way);
             if self.is_current(&under_way) {
-                let looked_too_early =
-                    matches!(done, Ok(Landed::Absent)) && self.is_there.load(Ordering::Relaxed);
+                let changed = under_way.remove(&self.key).map(|there| there.changed);
+                let looked_too_early = match &done {
+                    Ok(Landed::Absent) => self.is_there.load(Ordering::Relaxed),
+                    Ok(Landed::Room { room, .. }) => {
+                        changed.is_some_and(|changed| changed.contains(&room.id()))
+                    }
+                    Err(_no_room) => false,
+                };
                 if !looked_too_early {
                     keep(&done);
                 }
-                under_way.remove(&self.key);
             }
         }
         self.tell.send_replace(Some(done));
     }
 
-    fn is_current(&self, under_way: &HashMap<RoomKey, Flight>) -> bool {
+    fn is_current(&self, under_way: &HashMap<RoomKey, UnderWay>) -> bool {
         let current = under_way.get(&self.key);
-        current.is_some_and(|flight| flight.outcome.same_channel(&self.tell.subscribe()))
+        current.is_some_and(|there| {
+            let outcome = &there.flight.outcome;
+            outcome.same_channel(&self.tell.subscribe())
+        })
     }
 }
 
@@ -175,7 +213,7 @@ impl Drop for Landing {
     }
 }
 
-fn lock(map: &Mutex<HashMap<RoomKey, Flight>>) -> MutexGuard<'_, HashMap<RoomKey, Flight>> {
+fn lock(map: &Mutex<HashMap<RoomKey, UnderWay>>) -> MutexGuard<'_, HashMap<RoomKey, UnderWay>> {
     // Nothing panics while it is held, and a map of receivers is whole at every moment.
     map.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -10,6 +10,9 @@ pub trait RoomWatcher: Send + Sync + std::fmt::Debug {
     /// The same of the room that upstream knows by this id.
     fn id_changed(&self, id: RoomId);
 
+    /// The same of the room that upstream knows by this id or name.
+    fn named_changed(&self, name: &str);
+
     /// The same of every room.
     fn all_changed(&self);
 }

@@ -10,6 +10,8 @@ pub(super) const WAITING_MAX: usize = 4096;
 pub enum Topic {
     /// A room key of which something else may be true now.
     Room,
+    /// Upstream's id or name of a room: whoever knows it by a room key is to take that for changed.
+    NamedRoom,
     /// A room key of which there is a room from now on.
     RoomCreated,
     /// All rooms: of any of them something else may be true now.
@@ -21,8 +23,9 @@ pub enum Topic {
 }
 
 impl Topic {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Room,
+        Self::NamedRoom,
         Self::RoomCreated,
         Self::Rooms,
         Self::Denial,
@@ -32,6 +35,7 @@ impl Topic {
     pub(super) fn word(self) -> &'static str {
         match self {
             Self::Room => "room",
+            Self::NamedRoom => "named-room",
             Self::RoomCreated => "room-created",
             Self::Rooms => "rooms",
             Self::Denial => "denial",

@@ -209,7 +209,8 @@ impl Effects {
                 None => {}
             },
             Heard::Notice(Notice {
-                topic: Topic::Room | Topic::RoomCreated | Topic::Rooms | Topic::Denial,
+                topic:
+                    Topic::Room | Topic::NamedRoom | Topic::RoomCreated | Topic::Rooms | Topic::Denial,
                 ..
             }) => {}
             // The directory follows that by itself.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tracing::Instrument as _;
 
-use crate::domain::RoomKey;
+use crate::domain::{FriendlyUrl, RoomId, RoomKey};
 use crate::rooms::find_or_create::Landed;
 use crate::rooms::resolve_error::ResolveError;
 use crate::rooms::room::Room;
@@ -171,6 +171,45 @@ impl Directory {
         self.tell_watchers(key);
         self.announce(Topic::Room, key.to_string());
     }
+
+    /// Forgets the room that upstream knows by this id or name, as [`Directory::invalidate`] does.
+    /// The other replicas are told that name: who changes a room need not have read it.
+    pub fn invalidate_named(&self, name: &str) {
+        if !is_name(name) {
+            // Upstream took it for one of a room's all the same.
+            self.note_all_changed();
+            return self.announce(Topic::Rooms, String::new());
+        }
+        self.doubt_named(name);
+        for key in self.cache.keys_of(name) {
+            self.invalidate(&key);
+        }
+        self.announce(Topic::NamedRoom, name.to_owned());
+    }
+
+    /// The room that upstream knows by this id or name may be another by now: it is read again
+    /// before it is served as fresh.
+    pub(super) fn note_named_changed(&self, name: &str) {
+        self.doubt_named(name);
+        for key in self.cache.keys_of(name) {
+            self.flights.abandon(&key);
+            self.cache.outdate(&key);
+            self.tell_watchers(&key);
+        }
+    }
+
+    /// Before the cache is looked through: what lands in between is not kept.
+    fn doubt_named(&self, name: &str) {
+        self.flights.note_changed(name);
+        for watcher in &*self.watchers {
+            watcher.named_changed(name);
+        }
+    }
+}
+
+/// Whether a room can have this id or name.
+fn is_name(name: &str) -> bool {
+    RoomId::parse(name).is_ok() || FriendlyUrl::parse(name).is_ok()
 }
 
 /// Does it in a task of its own: a caller who hangs up must not leave something changed upstream

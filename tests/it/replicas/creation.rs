@@ -129,6 +129,50 @@ async fn what_one_replica_changes_the_others_read_again() {
 }
 
 #[tokio::test]
+async fn what_changes_through_one_replicas_gateway_is_read_again_by_one_that_alone_knows_the_room()
+{
+    let redis = RedisServer::start().await;
+    // Longer than the test takes: only a notice can end it.
+    let fleet = Fleet::start(2, &redis.url(), "[rooms]\nfresh_for = \"10m\"\n").await;
+    let ada = fleet.token(User::Ada);
+    let room = async || fleet.join(0, &ada, "course-101").await.json()["room"].clone();
+    let reads = || fleet.upstream.controls().count("get_room").calls;
+    let first = room().await;
+    let id = first["id"].as_str().unwrap();
+    for name in ["course-101", id] {
+        room().await;
+        let before = reads();
+        assert_eq!(room().await["id"], first["id"]);
+        assert_eq!(reads(), before, "it is remembered");
+        let path = format!("/api/v1/rooms/{name}");
+        let body = json!({ "description": format!("by {name}") });
+        let changed = fleet.call(1, Method::PATCH, &path, &body).await;
+        assert_eq!(changed.status, 200, "{changed:?}");
+        let before = reads();
+        until("the one that knows it reads it again", async || {
+            room().await;
+            reads() > before
+        })
+        .await;
+    }
+    let mut known = first;
+    for by_id in [true, false] {
+        let name = match &known["id"] {
+            Value::String(id) if by_id => id.clone(),
+            _its_name => "course-101".to_owned(),
+        };
+        let path = format!("/api/v1/rooms/{name}");
+        let deleted = fleet.call(1, Method::DELETE, &path, &Value::Null).await;
+        assert_eq!(deleted.status, 204, "{deleted:?}");
+        until("the one that knows it makes another", async || {
+            room().await["id"] != known["id"]
+        })
+        .await;
+        known = room().await;
+    }
+}
+
+#[tokio::test]
 async fn a_room_that_one_replica_creates_is_absent_at_none_any_more() {
     let redis = RedisServer::start().await;
     // Longer than the test takes: only a notice can end it.

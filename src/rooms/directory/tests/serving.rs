@@ -88,6 +88,31 @@ async fn what_another_replica_created_is_absent_no_more_and_read_no_second_time(
 }
 
 #[tokio::test]
+async fn a_room_that_another_replica_changes_while_it_is_read_here_is_read_again() {
+    let house = house();
+    let id = house.upstream.put("course-101", |_| {}).to_string();
+    for (name, reads) in [
+        ("course-101", 1),
+        (id.as_str(), 1),
+        ("course-102", 0),
+        ("5f0c2b1e-7a44-4d0e-9b55-3e6c1d8a9f21", 0),
+    ] {
+        house.upstream.stand_still();
+        let early = house.resolve_in_the_background("course-101", false).await;
+        house.directory.hear(&Heard::Notice(Notice {
+            topic: Topic::NamedRoom,
+            subject: name.to_owned(),
+        }));
+        house.upstream.go_on();
+        early.await.unwrap().unwrap();
+        let before = house.finds();
+        house.resolve("course-101", false).await.unwrap();
+        assert_eq!(house.finds(), before + reads, "{name}");
+        house.directory.invalidate(&key("course-101"));
+    }
+}
+
+#[tokio::test]
 async fn a_known_room_is_served_while_upstream_fails_within_the_bound() {
     let house = house();
     let room = house.resolve("course-101", true).await.unwrap().room;
