@@ -5,22 +5,24 @@ import { after, before, test } from "node:test";
 
 import { startUpstream } from "./support/broker.mjs";
 import { client } from "./support/client.mjs";
+import { until } from "./support/processes.mjs";
 import { NAME, startProxy } from "./support/proxies.mjs";
 import { startRedis } from "./support/redis.mjs";
 import { startReplicas, tokenOf } from "./support/replicas.mjs";
 
 /** Of one user, in one go; so slow to come back that time does not matter. */
 const ADMITTED = 60;
-/** A room that anybody may open. */
-const LOBBY = `
+const CROWD = 1000;
+/** Rooms that anybody may open. */
+const LOBBIES = `
 [[policy.rules]]
-name = "anybody meets in the lobby"
-room = "lobby"
+name = "anybody meets in lobbies"
+room = "lobby-{n}"
 role = "moderator"
 may_create = true
 
 [[rooms.templates]]
-room = "lobby"
+room = "lobby-{n}"
 settings = { roles = ["moderator"], default_role = "moderator" }
 `;
 
@@ -34,21 +36,23 @@ after(async () => {
   await upstream?.stop();
 });
 
-async function deployment(t, limits) {
-  const brokers = await startReplicas(upstream, { more: `[state.redis]\nurl = "${redis.url}"\n[limits]\n${limits}` });
+async function deployment(t, limits, { shared = redis, connections = 64 } = {}) {
+  const brokers = await startReplicas(upstream, { more: `[state.redis]\nurl = "${shared.url}"\n[limits]\n${limits}` });
   t.after(() => brokers.stop());
   const proxy = await startProxy("nginx", brokers);
   t.after(() => proxy.stop());
-  const caller = client({ base: proxy.base, name: NAME, ca: proxy.ca, connections: 64 });
+  const caller = client({ base: proxy.base, name: NAME, ca: proxy.ca, connections });
   t.after(() => caller.close());
   const join = (room, token, headers = {}) =>
     caller.request("POST", `/v1/rooms/${room}/join`, { headers: { authorization: `Bearer ${token}`, ...headers } });
-  return { ...brokers, join };
+  return { ...brokers, join, caller };
 }
 
-const sum = async (replicas, name) => {
+/** The samples of a metric that have a label, added up: of all replicas, and of each. */
+const sum = async (replicas, name, label = "") => {
   const texts = await Promise.all(replicas.map(async ({ ops }) => (await fetch(`${ops}/metrics`)).text()));
-  const values = texts.map((text) => [...text.matchAll(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\d+)$`, "gm"))].reduce((total, [, value]) => total + Number(value), 0));
+  const samples = new RegExp(`^${name}(?:\\{[^}]*${label}[^}]*\\})? (\\d+)$`, "gm");
+  const values = texts.map((text) => [...text.matchAll(samples)].reduce((total, [, value]) => total + Number(value), 0));
   return { total: values.reduce((a, b) => a + b, 0), each: values };
 };
 
@@ -66,14 +70,94 @@ test("together they admit what one may, and a header that a client writes admits
 });
 
 test("a thousand simultaneous joins of a new room create it once", { timeout: 60_000 }, async (t) => {
-  const { join, replicas } = await deployment(t, `enabled = false\n${LOBBY}`);
+  const { join, replicas } = await deployment(t, `enabled = false\n${LOBBIES}`);
   const ada = await tokenOf(upstream, "ada");
-  const answers = await Promise.all(Array.from({ length: 1000 }, () => join("lobby", ada)));
+  await createdOnce("lobby-1", Array.from({ length: CROWD }, () => join("lobby-1", ada)));
+  assert.equal((await sum(replicas, "room_broker_rooms_created_total")).total, 1);
+});
+
+for (const [moment, called] of [["before_effect", "before upstream has made the room"], ["after_effect", "before it hears that upstream has made the room"]]) {
+  test(`a thousand create it once though the replica that creates it is killed ${called}`, { timeout: 90_000 }, async (t) => {
+    const { join, caller, replicas } = await deployment(t, `enabled = false\n${LOBBIES}`, { connections: CROWD });
+    const ada = await tokenOf(upstream, "ada");
+    // So that they come at once: a thousand handshakes take longer than all the rest.
+    await Promise.all(Array.from({ length: CROWD }, () => caller.request("GET", "/healthz")));
+    const room = `lobby-killed-${moment === "before_effect" ? 1 : 2}`;
+    const before = await counts();
+    await hold(t, moment);
+    const asked = Array.from({ length: CROWD }, () => join(room, ada));
+    const waiting = until("one replica creates", async () => (await counts()).create_room.waiting === 1);
+    const [creator] = await Promise.all([waiting.then(() => holderOf(replicas)), crowded(replicas)]);
+    assert.equal((await counts()).create_room.calls, before.create_room.calls + 1, "the others wait");
+    assert.deepEqual(await creator.stop("SIGKILL"), { code: null, signal: "SIGKILL" });
+    if (moment === "before_effect") await until("another one creates", async () => (await counts()).create_room.calls > before.create_room.calls + 1);
+    await release();
+    await createdOnce(room, asked);
+    assert.equal((await counts()).create_room.done, before.create_room.done + 1);
+  });
+}
+
+test("a thousand create it once though Redis is gone: names collide upstream", { timeout: 60_000 }, async (t) => {
+  const gone = await startRedis();
+  t.after(() => gone.stop());
+  const { join, replicas } = await deployment(t, `enabled = false\n${LOBBIES}`, { shared: gone });
+  const ada = await tokenOf(upstream, "ada");
+  await gone.stop("SIGKILL");
+  const before = await counts();
+  await hold(t, "before_effect");
+  const asked = Array.from({ length: CROWD }, () => join("lobby-alone", ada));
+  await until("each replica creates", async () => (await counts()).create_room.waiting === replicas.length);
+  await release();
+  await createdOnce("lobby-alone", asked);
+  const { done, calls } = (await counts()).create_room;
+  assert.equal(done, before.create_room.done + 1);
+  assert.equal(calls, before.create_room.calls + replicas.length);
+});
+
+/** All are let in, into one room, which is the one that upstream has under that name. */
+async function createdOnce(room, asked) {
+  const answers = await Promise.all(asked);
   assert.deepEqual(answers.filter(({ status }) => status !== 200).slice(0, 3), []);
   const ids = new Set(answers.map(({ text }) => JSON.parse(text).room.id));
   assert.equal(ids.size, 1);
-  assert.equal((await sum(replicas, "room_broker_rooms_created_total")).total, 1);
   const headers = { authorization: `Bearer ${upstream.developerKey}` };
   const { data } = await (await fetch(`${upstream.url}/api/v1/rooms?limit=100`, { headers })).json();
-  assert.deepEqual(data.filter((room) => room.external_id === "lobby").map(({ id }) => id), [...ids]);
-});
+  assert.deepEqual(data.filter(({ external_id }) => external_id === room).map(({ id }) => id), [...ids]);
+}
+
+/** What was called upstream, and how often. */
+async function counts() {
+  const none = { create_room: { calls: 0, done: 0, waiting: 0 } };
+  return { ...none, ...(await (await fetch(`${upstream.url}/_sim/counts`)).json()) };
+}
+
+/** From now on whoever creates a room upstream waits at a gate. */
+async function hold(t, moment) {
+  t.after(release);
+  const headers = { "content-type": "application/json" };
+  const held = await fetch(`${upstream.url}/_sim/gates/create_room`, { method: "POST", headers, body: JSON.stringify({ moment }) });
+  assert.equal(held.status, 204);
+}
+
+async function release() {
+  const { status } = await fetch(`${upstream.url}/_sim/gates/create_room`, { method: "DELETE" });
+  assert.equal(status, 204);
+}
+
+/** Waits until many wait at each of the replicas. */
+function crowded(replicas) {
+  return until("each has a crowd", async () => {
+    const { each } = await sum(replicas, "room_broker_room_cache_lookups_total");
+    return each.every((looked) => looked >= CROWD / 10);
+  });
+}
+
+/** The replica that creates: it alone renews a lease, since the others ask for it in vain. */
+async function holderOf(replicas) {
+  const holders = await until("one replica renews its lease", async () => {
+    const { each } = await sum(replicas, "room_broker_state_calls_total", 'operation="renew"');
+    return each.some((renewed) => renewed > 0) && replicas.filter((_, n) => each[n] > 0);
+  });
+  assert.equal(holders.length, 1);
+  return holders[0];
+}

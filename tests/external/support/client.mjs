@@ -8,7 +8,7 @@ import https from "node:https";
 export function client({ base, name, ca, from, connections = 16, timeoutMs = 20_000 }) {
   const url = new URL(base);
   const { Agent, request: send } = url.protocol === "https:" ? https : http;
-  const agent = new Agent({ keepAlive: true, maxSockets: connections, localAddress: from, ca, servername: name });
+  const agent = new Agent({ keepAlive: true, maxSockets: connections, maxFreeSockets: connections, localAddress: from, ca, servername: name });
   const request = (method, path, { headers = {}, body } = {}) =>
     new Promise((resolve, reject) => {
       const asked = send(
