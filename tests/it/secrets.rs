@@ -4,6 +4,7 @@
 mod backends;
 mod configuration;
 mod forgery;
+mod gateway;
 mod program;
 mod webhooks;
 
