@@ -7,6 +7,7 @@ mod counters;
 mod error;
 mod known_rooms;
 mod older;
+mod refusal;
 mod room_access;
 mod token;
 
@@ -124,6 +125,9 @@ impl Gateway {
         if let Some(faulty) = self.find_room(&mut wanted, room).await? {
             return Ok(faulty);
         }
+        if let Some(refusal) = self.refusal(&wanted).await? {
+            return Ok(refusal);
+        }
         match older::way_of(operation) {
             Older::Today if operation.id == "create_room_token" => self.token(&wanted, room),
             Older::Today => self.forward(wanted, room, is_older).await,
@@ -157,7 +161,8 @@ impl Gateway {
         };
         match change {
             None => Ok(sending.through(&self.forwarder).await?),
-            Some(change) => self.change(sending, change).await,
+            // Boxed since it is rare, and each call would make room for it.
+            Some(change) => Box::pin(self.change(sending, change)).await,
         }
     }
 
@@ -204,7 +209,8 @@ impl Sending {
             ages,
             ..
         } = self;
-        let rewrite = |body| rewritten(operation, body, masks, ages);
+        let older = ages.then_some(self.parameters.as_slice());
+        let rewrite = |body| rewritten(operation, body, masks, older);
         let json = if masks || ages || operation.answer == Answer::Page {
             JsonAnswer::Rewritten(&rewrite)
         } else {
@@ -221,12 +227,13 @@ impl Sending {
     }
 }
 
-/// A JSON answer as its caller may and wants to read it; an error if it is not JSON.
+/// A JSON answer as its caller may and wants to read it; an error if it is not JSON. `older` are
+/// the parameters of the path, if the older form is wanted.
 fn rewritten(
     operation: &Operation,
     body: Bytes,
     masks: bool,
-    ages: bool,
+    older: Option<&[String]>,
 ) -> serde_json::Result<Bytes> {
     let body = match operation.answer {
         Answer::Page => with_numeric_total_count(&body).map_or(body, Bytes::from),
@@ -237,9 +244,9 @@ fn rewritten(
         | Answer::Export
         | Answer::Template => body,
     };
-    let body = if ages {
+    let body = if let Some(parameters) = older {
         let mut answer: Value = serde_json::from_slice(&body)?;
-        to_older(operation, &mut answer);
+        to_older(operation, parameters, &mut answer);
         Bytes::from(answer.to_string())
     } else {
         body
@@ -247,7 +254,7 @@ fn rewritten(
     if masks {
         return masked(operation, &body);
     }
-    if !ages {
+    if older.is_none() {
         let _well_formed: IgnoredAny = serde_json::from_slice(&body)?;
     }
     Ok(body)

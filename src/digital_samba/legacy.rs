@@ -17,6 +17,9 @@ enum Thing {
     Role,
     Webhook,
     EventNames,
+    /// A statistics document today, whose own id is in the path.
+    Session,
+    Participant,
 }
 
 /// What the operations with two forms are about.
@@ -40,6 +43,8 @@ const THINGS: &[(&str, Thing)] = &[
     ("get_webhook", Thing::Webhook),
     ("update_webhook", Thing::Webhook),
     ("list_webhook_events", Thing::EventNames),
+    ("get_session", Thing::Session),
+    ("get_participant", Thing::Participant),
 ];
 
 /// Members with two names: where, the older one, today's. A path leads to where they are; `[]` is
@@ -114,12 +119,13 @@ pub fn to_current(operation: &Operation, body: &mut Map<String, Value>) {
                 rename_events(events, |older, current| (older, current));
             }
         }
-        Thing::Poll | Thing::Role | Thing::EventNames => {}
+        Thing::Poll | Thing::Role | Thing::EventNames | Thing::Session | Thing::Participant => {}
     }
 }
 
-/// Gives an answer the older names too, and the older form where a name has only one.
-pub fn to_older(operation: &Operation, answer: &mut Value) {
+/// Gives an answer the older names too, and the older form where a name has only one. `parameters`
+/// are those of the operation's path.
+pub fn to_older(operation: &Operation, parameters: &[String], answer: &mut Value) {
     let Some(thing) = thing_of(operation) else {
         return;
     };
@@ -139,11 +145,11 @@ pub fn to_older(operation: &Operation, answer: &mut Value) {
                 }
             });
         }
-        add_older(thing, object);
+        add_older(thing, parameters, object);
     }
 }
 
-fn add_older(thing: Thing, object: &mut Map<String, Value>) {
+fn add_older(thing: Thing, parameters: &[String], object: &mut Map<String, Value>) {
     match thing {
         Thing::Settings => {
             let parts = TOOLBAR.iter().filter_map(|(part, current)| {
@@ -171,6 +177,11 @@ fn add_older(thing: Thing, object: &mut Map<String, Value>) {
         Thing::Webhook => {
             if let Some(events) = object.get_mut("events") {
                 rename_events(events, |older, current| (current, older));
+            }
+        }
+        Thing::Session | Thing::Participant => {
+            if let Some(id) = parameters.first() {
+                object.entry("id").or_insert(json!(id));
             }
         }
         Thing::Role | Thing::EventNames => {}
@@ -245,7 +256,8 @@ mod tests {
     }
 
     fn older(id: &str, mut answer: Value) -> Value {
-        to_older(Operation::named(id).unwrap(), &mut answer);
+        let parameters = ["5f0c2b1e".to_owned()];
+        to_older(Operation::named(id).unwrap(), &parameters, &mut answer);
         answer
     }
 
@@ -319,5 +331,10 @@ mod tests {
             json!(["session_started", "role_changed"]),
         );
         assert_eq!(events, json!(["session.started", "role_changed"]));
+        for id in ["get_session", "get_participant"] {
+            let told = older(id, json!({ "session_id": "s", "live": true }));
+            let expected = json!({ "id": "5f0c2b1e", "session_id": "s", "live": true });
+            assert_eq!(told, expected, "{id}");
+        }
     }
 }

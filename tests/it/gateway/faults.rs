@@ -130,7 +130,7 @@ async fn what_upstream_says_is_wrong_is_told_as_it_says_it() {
     assert_eq!(answer.status, 404);
     assert_eq!(answer.header("content-type"), "application/json");
     assert_eq!(answer.json()["error"], "not-found");
-    let body = serde_json::json!({ "privacy": "private", "friendly_url": "x" });
+    let body = serde_json::json!({ "privacy": "private", "friendly_url": "a/b" });
     let answer = app.api_with(&key, Method::POST, "/rooms", &body).await;
     assert_eq!(answer.status, 422);
     assert!(

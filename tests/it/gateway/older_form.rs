@@ -1,6 +1,7 @@
 //! What only the older reference has, and its names for what is there today.
 
 use reqwest::Method;
+use room_broker::digital_samba::Operation;
 use room_broker::simulator::digital_samba::Visitor;
 use serde_json::{Value, json};
 
@@ -138,6 +139,148 @@ async fn older_names_are_taken_and_told_to_who_asks_for_them_alone() {
         role["permissions"]["general_chat"]
     );
     assert_eq!(role["permissions"]["general_chat"], true, "{role}");
+}
+
+#[tokio::test]
+async fn a_session_and_a_participant_have_their_ids_for_who_asks_for_the_older_form() {
+    let (app, key) = app_for_all("").await;
+    app.put_room("course-101");
+    let ada: Visitor =
+        serde_json::from_value(json!({ "name": "Ada", "role": "attendee" })).unwrap();
+    assert!(app.upstream.enter("course-101", ada));
+    for (list, name) in [("/sessions", "start_time"), ("/participants", "join_time")] {
+        let page = app.api(&key, Method::GET, list).await.json();
+        let (id, first) = (page["data"][0]["id"].clone(), &page["data"][0]);
+        assert!(first[name].is_string(), "{first}");
+        let path = format!("{list}/{}", id.as_str().unwrap());
+        let today = app.api(&key, Method::GET, &path).await.json();
+        assert_eq!(today.get("id"), None, "{today}");
+        let request = app.api_request(&key, Method::GET, &path);
+        let mut older = app
+            .answer(request.header("digital-samba-reference", "1.1"))
+            .await
+            .json();
+        assert_eq!(older.as_object_mut().unwrap().remove("id"), Some(id));
+        assert_eq!(older, today);
+    }
+}
+
+#[tokio::test]
+async fn polls_and_webhooks_have_their_older_names_in_and_out() {
+    let backend = Backend::that_may(&["*", "secrets:read"]);
+    let more = format!("[gateway]\nolder_form_for = [\"{}\"]", backend.id());
+    let app = app_with(&[&backend], &more).await;
+    let key = backend.key();
+    app.put_room("course-101");
+    let done = async |method: Method, path: &str, body: Value| {
+        let answer = app.api_with(&key, method, path, &body).await;
+        assert_eq!(answer.status, 200, "{path} {answer:?}");
+        answer.json()
+    };
+    let polls = "/rooms/course-101/polls";
+    let poll = json!({
+        "question": "Which?", "type": "multiple", "options": [{ "label": "A" }, { "text": "B" }],
+    });
+    let poll = done(Method::POST, polls, poll).await;
+    let path = format!("{polls}/{}", poll["id"].as_str().unwrap());
+    let poll = done(Method::GET, &path, json!({})).await;
+    let listed = done(Method::GET, polls, json!({})).await;
+    for told in [&poll, &listed["data"][0]] {
+        let kind = (&told["type"], &told["multiple"]);
+        assert_eq!(kind, (&json!("multiple"), &json!(true)));
+    }
+    for (option, name) in [(0, "A"), (1, "B")] {
+        assert_eq!(poll["options"][option]["label"], name, "{poll}");
+        assert_eq!(poll["options"][option]["text"], name, "{poll}");
+    }
+    let single = json!({ "question": "Which?", "type": "single", "options": [{ "label": "A" }] });
+    assert_eq!(done(Method::POST, polls, single).await["type"], "single");
+
+    let hook = json!({
+        "endpoint": "https://hooks.example/x", "secret": "a-secret",
+        "events": ["session.started", "transcript.ready", "recording_ready"],
+    });
+    let hook = done(Method::POST, "/webhooks", hook).await;
+    let hook = done(
+        Method::GET,
+        &format!("/webhooks/{}", hook["id"].as_str().unwrap()),
+        json!({}),
+    )
+    .await;
+    assert_eq!(
+        (&hook["secret"], &hook["authorization_header"]),
+        (&json!("a-secret"), &json!("a-secret"))
+    );
+    assert_eq!(
+        hook["events"],
+        json!(["session.started", "transcript.ready", "recording.ready"])
+    );
+    let events = done(Method::GET, "/events", json!({})).await;
+    let events = events.as_array().unwrap();
+    assert!(
+        events.contains(&json!("session.started")) && events.contains(&json!("transcript.ready"))
+    );
+    assert!(!events.contains(&json!("session_started")) && events.contains(&json!("room_deleted")));
+
+    let logo = json!({ "logo_url": "https://cdn.example/logo.png" });
+    let room = done(Method::PATCH, "/rooms/course-101", logo).await;
+    assert_eq!(room["logo_url"], "https://cdn.example/logo.png", "{room}");
+    assert_eq!(room["custom_logo"], room["logo_url"]);
+}
+
+#[tokio::test]
+async fn what_upstream_would_take_as_something_else_is_refused_in_its_own_form() {
+    let (app, key) = app_for_all("").await;
+    app.put_room("course-101");
+    let literal = Operation::all().iter().filter_map(|operation| {
+        let segment = operation.path.strip_prefix("/rooms/")?.split('/').next()?;
+        (!segment.starts_with('{')).then(|| segment.to_owned())
+    });
+    let (long, short) = ("a".repeat(33), "ab".to_owned());
+    let names: Vec<String> = literal.chain(["TAGS".to_owned(), long, short]).collect();
+    assert!(names.contains(&"tags".to_owned()) && names.contains(&"live".to_owned()));
+    for name in &names {
+        for (method, path) in [
+            (Method::POST, "/rooms"),
+            (Method::PATCH, "/rooms/course-101"),
+        ] {
+            let body = json!({ "privacy": "private", "friendly_url": name });
+            let answer = app.api_with(&key, method, path, &body).await;
+            assert_eq!(answer.status, 422, "{name} {answer:?}");
+            assert_eq!(answer.header("content-type"), "application/json");
+            let told = answer.json();
+            assert_eq!(
+                told["errors"]["friendly_url"],
+                json!([told["message"]]),
+                "{name}"
+            );
+        }
+    }
+    assert_eq!((app.calls("create_room"), app.calls("update_room")), (0, 0));
+    for name in ["abc".to_owned(), "a".repeat(32)] {
+        let body = json!({ "privacy": "private", "friendly_url": name });
+        assert_eq!(
+            app.api_with(&key, Method::POST, "/rooms", &body)
+                .await
+                .status,
+            200
+        );
+    }
+
+    let role = |permission: &str| json!({ "name": "helper", "display_name": "Helpers", "permissions": { (permission): true } });
+    for (method, path) in [(Method::POST, "/roles"), (Method::PATCH, "/roles/attendee")] {
+        let answer = app.api_with(&key, method, path, &role("fly")).await;
+        assert_eq!(answer.status, 422, "{answer:?}");
+        assert!(
+            answer.json()["errors"]["permissions.fly"].is_array(),
+            "{answer:?}"
+        );
+    }
+    assert_eq!((app.calls("create_role"), app.calls("update_role")), (0, 0));
+    let known = app
+        .api_with(&key, Method::POST, "/roles", &role("emoji_reactions"))
+        .await;
+    assert_eq!(known.status, 200, "{known:?}");
 }
 
 #[tokio::test]
