@@ -1,7 +1,7 @@
 //! `POST /rooms/{room}/token`, answered without upstream: the same shape, signed here, and always
 //! with an end within what policy allows.
 
-use chrono::{DateTime, NaiveDateTime};
+use chrono::{DateTime, NaiveDate, NaiveDateTime};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -14,6 +14,7 @@ use super::Gateway;
 use super::call::Wanted;
 use super::error::GatewayError;
 use super::older::in_json;
+use super::refusal::invalid;
 use super::room_access::RoomOfCall;
 
 /// Smaller numbers are minutes from now, larger ones unix seconds. Upstream does not say where it
@@ -71,9 +72,7 @@ impl Gateway {
         let asked = match Asked::read(body, facts, now, latest) {
             Ok(asked) => asked,
             Err(Faulty { member, problem }) => {
-                let text = format!("The {member} {problem}.");
-                let body = json!({ "message": text, "errors": { (member): [text] } });
-                return Ok(in_json(422, &body));
+                return Ok(invalid(member, &format!("The {member} {problem}.")));
             }
         };
         if let Some(user_id) = &asked.user_id {
@@ -174,7 +173,7 @@ fn parsed<T>(
     }
 }
 
-/// Unix seconds, minutes from now, or a date and time.
+/// Unix seconds, minutes from now, or a date with or without a time.
 fn expiry(value: &Value, now: UnixTime) -> Option<UnixTime> {
     match value.as_u64() {
         Some(minutes @ 0..=MINUTES_MAX) => {
@@ -185,18 +184,27 @@ fn expiry(value: &Value, now: UnixTime) -> Option<UnixTime> {
     }
 }
 
-/// Unix seconds, or a date and time, which is UTC where it does not say.
+/// Unix seconds, or a date with or without a time, which is UTC where it does not say.
 fn seconds(value: &Value) -> Option<UnixTime> {
     let seconds = match value {
         Value::Number(number) => return number.as_u64().map(UnixTime::from_seconds),
         Value::String(text) => match DateTime::parse_from_rfc3339(text) {
             Ok(time) => time.timestamp(),
-            Err(_no_zone) => {
-                let time = NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S");
-                time.ok()?.and_utc().timestamp()
-            }
+            Err(_no_zone) => without_zone(text)?.and_utc().timestamp(),
         },
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => return None,
     };
     u64::try_from(seconds).ok().map(UnixTime::from_seconds)
+}
+
+/// A date and time, or a date alone, which is its first moment.
+fn without_zone(text: &str) -> Option<NaiveDateTime> {
+    let mut forms = ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f"].iter();
+    let time = forms.find_map(|form| NaiveDateTime::parse_from_str(text, form).ok());
+    let day = || {
+        NaiveDate::parse_from_str(text, "%Y-%m-%d")
+            .ok()?
+            .and_hms_opt(0, 0, 0)
+    };
+    time.or_else(day)
 }

@@ -62,6 +62,10 @@ async fn every_form_of_time_is_read_and_none_outlives_what_policy_allows() {
         (json!(now + 600), now + 600),
         (json!("2026-09-14T14:20:00Z"), now + 3600),
         (json!("2026-09-14 14:20:00"), now + 3600),
+        (json!("2026-09-14T14:20:00"), now + 3600),
+        (json!("2026-09-14T14:20:00.25"), now + 3600),
+        (json!("2026-09-14T16:20:00+02:00"), now + 3600),
+        (json!("2026-09-15"), now + 7200),
         (json!(9_999_999), now + 7200),
         (json!(now + 999_999), now + 7200),
         (json!(u64::MAX), now + 7200),
@@ -79,6 +83,10 @@ async fn every_form_of_time_is_read_and_none_outlives_what_policy_allows() {
         (json!({ "exp": -5 }), "exp"),
         (json!({ "exp": 1.5 }), "exp"),
         (json!({ "exp": "soon" }), "exp"),
+        (json!({ "exp": "2026-09-14" }), "exp"),
+        (json!({ "exp": "2026-09-31" }), "exp"),
+        (json!({ "exp": "2026-09-15T" }), "exp"),
+        (json!({ "nbf": "14.09.2026" }), "nbf"),
         (json!({ "exp": true }), "exp"),
         (json!({ "nbf": [] }), "nbf"),
         (json!({ "nbf": now + 99_999 }), "exp"),
@@ -98,6 +106,19 @@ async fn every_form_of_time_is_read_and_none_outlives_what_policy_allows() {
         );
         assert!(answer.json()["message"].is_string());
     }
+}
+
+#[tokio::test]
+async fn a_date_alone_is_its_first_moment() {
+    let (app, key) = app_for_all("[policy]\ntoken_ttl = \"1h\"\ntoken_ttl_max = \"12h\"").await;
+    app.put_room("course-101");
+    let midnight = START.seconds() + 10 * 3600 + 40 * 60;
+    let until_midnight = claims(&app, &key, &json!({ "exp": "2026-09-15" })).await;
+    assert_eq!(until_midnight["exp"], midnight);
+    let from_midnight = json!({ "nbf": "2026-09-15", "exp": "2026-09-15T00:30:00" });
+    let from_midnight = claims(&app, &key, &from_midnight).await;
+    assert_eq!(from_midnight["nbf"], midnight);
+    assert_eq!(from_midnight["exp"], midnight + 1800);
 }
 
 #[tokio::test]
