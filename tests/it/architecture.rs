@@ -30,7 +30,7 @@ const LAYERS: &[(u8, &str, &[&str])] = &[
     (6, "digital_samba", &["arc_swap", "aws_lc_rs", "bytes", "chrono", "futures_util", "governor", "hyper", "memchr",
         "percent_encoding", "prometheus_client", "reqwest", "secrecy", "tokio"]),
     (7, "join", &["arc_swap"]),
-    (7, "gateway", &["arc_swap", "bytes", "chrono", "moka", "prometheus_client", "reqwest"]),
+    (7, "gateway", &["arc_swap", "bytes", "chrono", "moka", "prometheus_client", "reqwest", "tokio"]),
     (7, "webhooks", &["arc_swap", "aws_lc_rs", "chrono", "moka", "secrecy", "subtle", "tokio"]),
     (8, "http", &["actix_cors", "actix_web", "arc_swap", "aws_lc_rs", "base64", "futures_util", "ipnet", "moka", "prometheus_client",
         "serde_path_to_error", "tokio"]),
