@@ -97,6 +97,8 @@ pub struct ServiceRecord<'a> {
     pub operation: &'a str,
     /// In which room, if in one.
     pub room_key: Option<&'a RoomKey>,
+    /// Upstream's id or name of the room, as the call's path had it.
+    pub upstream_room: Option<&'a str>,
     /// For whom, by its own word; a hash is written.
     pub on_behalf_of: Option<&'a Subject>,
     /// To how many, where it may be many; they are not listed.

@@ -56,6 +56,9 @@ pub(super) fn service_called(record: &ServiceRecord<'_>) -> Vec<u8> {
     if let Some(room_key) = record.room_key {
         line.text(r#","room":"#, room_key.as_str());
     }
+    if let Some(name) = record.upstream_room {
+        line.text(r#","upstream_room":"#, name);
+    }
     if let Some(person) = record.on_behalf_of {
         let hash: [u8; PSEUDONYM_BYTES] = beginning_of_hash(person.as_str().as_bytes());
         line.hex(r#","on_behalf_of_hash":"#, &hash);

@@ -32,7 +32,7 @@ pub(super) struct Change {
     of_all: bool,
     /// Upstream's name or id of the room that is another.
     named: Option<String>,
-    /// Its room key so far, and the one that it is given.
+    /// Its room key, and the one that it is given in its place.
     keys: [Option<RoomKey>; 2],
 }
 
@@ -41,13 +41,16 @@ impl Change {
     pub(super) fn of(wanted: &Wanted<'_>, room: &RoomOfCall) -> Option<Self> {
         let id = wanted.operation.id;
         let changes_its_room = CHANGE_THEIR_ROOM.contains(&id);
-        let its_room = |room: &RoomOfCall| room.key().filter(|_| changes_its_room).cloned();
+        let (named, given) = if changes_its_room {
+            (wanted.room().map(str::to_owned), wanted.given_key())
+        } else {
+            (None, None)
+        };
+        let has_key = changes_its_room || id == "create_room";
         let change = Self {
             of_all: CHANGE_ALL_ROOMS.contains(&id),
-            named: changes_its_room
-                .then(|| wanted.room().map(str::to_owned))
-                .flatten(),
-            keys: [its_room(room), wanted.given_key()],
+            named,
+            keys: [room.key().filter(|_| has_key).cloned(), given],
         };
         (change != Self::default()).then_some(change)
     }
@@ -106,6 +109,7 @@ impl Gateway {
     ) -> Result<Option<Forwarded>, GatewayError> {
         let is_limited = !wanted.service.may_touch_every_room();
         let Some(name) = wanted.room() else {
+            room.key = wanted.given_key();
             if is_limited {
                 check_creation(wanted, room)?;
             }
@@ -182,14 +186,12 @@ impl Gateway {
 }
 
 /// A key for some rooms alone may create one of them, and do nothing else outside of rooms.
-fn check_creation(wanted: &Wanted<'_>, room: &mut RoomOfCall) -> Result<(), GatewayError> {
+fn check_creation(wanted: &Wanted<'_>, room: &RoomOfCall) -> Result<(), GatewayError> {
     if wanted.operation.id != "create_room" {
         return Err(GatewayError::RoomNotOpen);
     }
-    let key = wanted.given_key().ok_or(GatewayError::RoomNotOpen)?;
-    check_names(wanted, &key)?;
-    room.key = Some(key);
-    Ok(())
+    let key = room.key().ok_or(GatewayError::RoomNotOpen)?;
+    check_names(wanted, key)
 }
 
 /// Neither name may make a room another's: not the app's name of it, and not the one in URLs, by

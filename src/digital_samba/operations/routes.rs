@@ -110,6 +110,14 @@ impl Routes {
         Ok(segments)
     }
 
+    /// Upstream's id or name of the room in a path that led to this operation; nothing is copied
+    /// where nothing is encoded.
+    pub fn room_of<'a>(path: &'a str, operation: &Operation) -> Option<Cow<'a, str>> {
+        let path = path.strip_prefix(BASE_PATH)?.strip_prefix("/rooms/")?;
+        let raw = path.split('/').next().filter(|_| operation.has_room())?;
+        segment(raw).ok()
+    }
+
     /// The operation for a method and a path's segments.
     ///
     /// # Errors
@@ -271,5 +279,22 @@ mod tests {
         }
         let read = Routes::segments("/api/v1/rooms/caf%C3%A9%20x").unwrap();
         assert_eq!(read, ["rooms", "café x"]);
+    }
+
+    #[test]
+    fn the_room_of_a_path_is_the_one_that_its_operation_is_about() {
+        for (id, path, room) in [
+            ("get_room", "/rooms/x", Some("x")),
+            ("get_room", "/rooms/x/", Some("x")),
+            ("get_room", "/rooms/caf%C3%A9%20x", Some("café x")),
+            ("get_poll", "/rooms/x/polls/y", Some("x")),
+            ("list_rooms", "/rooms", None),
+            ("list_live_rooms", "/rooms/live", None),
+            ("get_recording", "/recordings/x", None),
+        ] {
+            let operation = Operation::named(id).unwrap();
+            let path = format!("{BASE_PATH}{path}");
+            assert_eq!(Routes::room_of(&path, operation).as_deref(), room, "{path}");
+        }
     }
 }

@@ -8,6 +8,7 @@ use actix_web::{Error, HttpMessage as _, HttpRequest, web};
 
 use crate::audit::ServiceRecord;
 use crate::authn::ServicePrincipal;
+use crate::digital_samba::{Operation, Routes};
 use crate::domain::{RoomKey, Subject};
 use crate::http::edge::RequestContext;
 use crate::http::problem::{Code, Problem};
@@ -20,7 +21,7 @@ use crate::http::state::InternalState;
 pub struct CallNote {
     service: ServicePrincipal,
     on_behalf_of: Option<Subject>,
-    operation: Option<&'static str>,
+    operation: Option<&'static Operation>,
     room_key: Option<RoomKey>,
     items: Option<usize>,
 }
@@ -41,8 +42,8 @@ impl CallNote {
         Self::change(request, |note| note.on_behalf_of = Some(person.clone()));
     }
 
-    /// Notes what is done, where the route's name does not say it.
-    pub fn does(request: &HttpRequest, operation: &'static str) {
+    /// Notes what is done, where it is upstream's own operation.
+    pub fn does(request: &HttpRequest, operation: &'static Operation) {
         Self::change(request, |note| note.operation = Some(operation));
     }
 
@@ -82,13 +83,20 @@ pub async fn audited<B: MessageBody>(
             None | Some(None) => Code::of_status(response.status()).as_str(),
             Some(Some(problem)) => problem.code().as_str(),
         };
+        let path = request.uri().path();
+        let upstream_room = note
+            .operation
+            .and_then(|operation| Routes::room_of(path, operation));
         state.broker.audit.service_called(&ServiceRecord {
             time: state.broker.clock.now(),
             kind: note.service.kind().as_str(),
             id: note.service.id(),
             name: note.service.name(),
-            operation: note.operation.unwrap_or_else(|| operation_of(request)),
+            operation: note
+                .operation
+                .map_or_else(|| operation_of(request), |operation| operation.id),
             room_key: note.room_key.as_ref(),
+            upstream_room: upstream_room.as_deref(),
             on_behalf_of: note.on_behalf_of.as_ref(),
             items: note.items,
             outcome,

@@ -152,6 +152,10 @@ impl ServiceCaller {
     /// 403 `forbidden`, whether or not there is such a room.
     pub fn enter(&self, request: &HttpRequest, room_key: &RoomKey) -> Result<(), Problem> {
         CallNote::is_in(request, room_key);
+        self.check_room(room_key)
+    }
+
+    fn check_room(&self, room_key: &RoomKey) -> Result<(), Problem> {
         if self.principal.may_touch(room_key) {
             return Ok(());
         }
@@ -202,9 +206,15 @@ impl<R: Right + 'static> FromRequest for InRoom<R> {
     fn from_request(request: &HttpRequest, _body: &mut Payload) -> Self::Future {
         let request = request.clone();
         Box::pin(async move {
-            let caller = ProvenService::of(&request).await?.with(R::SCOPE)?;
-            let room_key = room_key_of(&request)?;
-            caller.enter(&request, &room_key)?;
+            let proven = ProvenService::of(&request).await?;
+            let room_key = room_key_of(&request);
+            if let Ok(room_key) = &room_key {
+                // Before the scope is looked at: what is refused can be traced too.
+                CallNote::is_in(&request, room_key);
+            }
+            let caller = proven.with(R::SCOPE)?;
+            let room_key = room_key?;
+            caller.check_room(&room_key)?;
             Ok(Self {
                 caller,
                 room_key,

@@ -37,7 +37,7 @@ pub(in crate::http) async fn call(
         Err(NoMatch::Path) => return Err(Problem::new(Code::NotFound)),
         Err(NoMatch::Method { allowed }) => return Ok(only(&allowed)),
     };
-    CallNote::does(&request, matched.operation.id);
+    CallNote::does(&request, matched.operation);
     let caller = proven.with(matched.operation.scope)?;
     let asked = Asked {
         caller: &caller,

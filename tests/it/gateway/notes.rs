@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use crate::support::scene::value_of;
 
-use super::app_for_all;
+use super::{ALL, app_for_all};
+use crate::internal::{Backend, app_with};
 
 #[tokio::test]
 async fn each_call_leaves_one_audit_line_and_one_count() {
@@ -60,6 +61,67 @@ async fn each_call_leaves_one_audit_line_and_one_count() {
         );
         assert_eq!(value_of(&metrics, &series), 1, "{series}");
     }
+}
+
+#[tokio::test]
+async fn the_audit_line_names_the_room_by_what_the_call_had_of_it() {
+    const SECRET: &str = "/rooms/caf%C3%A9%22%2C%22outcome%22%3A%22ok%E2%80%AE";
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("audit.log");
+    let reader = Backend::that_may(&["rooms:read"]);
+    let (all, limited) = (
+        Backend::that_may(ALL),
+        Backend::that_may(ALL).with("rooms = [\"lobby\"]"),
+    );
+    let audit = format!("[audit]\nfile = {file:?}");
+    let app = app_with(&[&all, &limited, &reader], &audit).await;
+    let key = all.key();
+    let body = json!({ "external_id": "course-101", "privacy": "private" });
+    let made = app.api_with(&key, Method::POST, "/rooms", &body).await;
+    let made = made.json()["id"].as_str().unwrap().to_owned();
+    let by_id = format!("/rooms/{made}");
+    app.api_with(&limited.key(), Method::POST, "/rooms", &body)
+        .await;
+    app.api(&reader.key(), Method::DELETE, &by_id).await;
+    app.api(&key, Method::DELETE, &by_id).await;
+    app.api(&limited.key(), Method::GET, &by_id).await;
+    app.api(&key, Method::GET, SECRET).await;
+    app.api(&key, Method::GET, "/rooms/live").await;
+    app.running.flush_audit_log();
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(
+        !text.contains('\u{202e}'),
+        "it could turn what is read around"
+    );
+    let lines: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let told: Vec<_> = lines
+        .iter()
+        .map(|line| {
+            let word = |name: &str| line[name].as_str().unwrap_or("-");
+            ["operation", "room", "upstream_room", "outcome"].map(word)
+        })
+        .collect();
+    let made = made.as_str();
+    assert_eq!(
+        told,
+        [
+            ["create_room", "course-101", "-", "ok"],
+            ["create_room", "course-101", "-", "forbidden"],
+            ["delete_room", "-", made, "insufficient-scope"],
+            ["delete_room", "-", made, "ok"],
+            ["get_room", "-", made, "forbidden"],
+            [
+                "get_room",
+                "-",
+                "caf\u{e9}\",\"outcome\":\"ok\u{202e}",
+                "not-found"
+            ],
+            ["list_live_rooms", "-", "-", "ok"],
+        ]
+    );
 }
 
 #[tokio::test]

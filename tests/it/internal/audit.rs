@@ -53,7 +53,7 @@ async fn each_call_is_one_line_whatever_came_of_it() {
         ("ensure-room", "course-101", "ok"),
         ("join-links", "course-101", "ok"),
         ("read-room", "lobby", "forbidden"),
-        ("room-live", "-", "insufficient-scope"),
+        ("room-live", "course-101", "insufficient-scope"),
     ];
     let expected = expected.map(|(a, b, c)| (a.to_owned(), b.to_owned(), c.to_owned()));
     assert_eq!(said, expected);
