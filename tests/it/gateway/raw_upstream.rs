@@ -24,6 +24,8 @@ pub(super) enum Conduct {
     Answer(Vec<u8>),
     /// Reads it, answers with this and then keeps silent.
     Stop(String),
+    /// Takes the connection and reads nothing from it.
+    ReadNothing,
     /// Answers with this head, then with so many zeros as fast as they are taken.
     Zeros(String, usize),
 }
@@ -104,6 +106,9 @@ async fn serve(
     seen: Arc<Mutex<Vec<Seen>>>,
     written: Arc<AtomicUsize>,
 ) {
+    if matches!(conduct, Conduct::ReadNothing) {
+        std::future::pending::<()>().await;
+    }
     let Some(request) = Box::pin(read(&mut socket)).await else {
         return;
     };
@@ -113,6 +118,7 @@ async fn serve(
             let _closed = socket.write_all(&answer).await;
             let _closed = socket.shutdown().await;
         }
+        Conduct::ReadNothing => {}
         Conduct::Stop(beginning) => {
             let _closed = socket.write_all(beginning.as_bytes()).await;
             std::future::pending::<()>().await;
