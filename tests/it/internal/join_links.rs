@@ -7,6 +7,7 @@ use super::{Backend, almighty, app_with};
 use crate::support::{Answer, START, TestApp, claims_of};
 
 const NOW: u64 = START.seconds();
+const BREAKOUT: &str = "7b0c2b1e-7a44-4d0e-9b55-3e6c1d8a9f21";
 
 async fn links(app: &TestApp, key: &str, body: &Value) -> Answer {
     let path = (Method::POST, "/v1/rooms/course-101/join-links");
@@ -19,7 +20,8 @@ async fn a_link_lets_this_person_in_as_the_backend_says() {
     let room = app.put_room("course-101");
     let participant = json!({
         "id": "user-7", "name": "Grace \"Hop\" Hopper", "initials": "GH", "role": "moderator",
-        "avatar_url": "https://cdn.example/g.png", "ttl_seconds": 600, "not_before": NOW + 60,
+        "avatar_url": "https://cdn.example/g.png", "breakout_id": BREAKOUT,
+        "ttl_seconds": 600, "not_before": NOW + 60,
     });
     let answer = links(&app, &key, &json!({ "participants": [participant] })).await;
     let body = answer.json();
@@ -42,7 +44,12 @@ async fn a_link_lets_this_person_in_as_the_backend_says() {
     let claims = claims_of(token);
     assert_eq!(claims["ud"], "user-7");
     assert_eq!(claims["role"], "moderator");
+    assert_eq!(claims["u"], "Grace \"Hop\" Hopper");
     assert_eq!(claims["initials"], "GH");
+    assert_eq!(claims["avatar"], "https://cdn.example/g.png");
+    assert_eq!(claims["breakoutId"], BREAKOUT);
+    assert_eq!(claims["rd"], room.id);
+    assert_eq!(claims["nbf"], NOW + 55);
     assert_eq!(claims["exp"], NOW + 660);
     assert_eq!(answer.header("cache-control"), "no-store");
     app.hand.advance(std::time::Duration::from_secs(60));
@@ -114,10 +121,11 @@ async fn each_of_many_gets_a_link_or_a_problem_of_its_own() {
             "invalid-field name",
         ]
     );
-    assert_eq!(
-        claims_of(body["results"][0]["token"].as_str().unwrap())["role"],
-        "attendee"
-    );
+    let claims = claims_of(body["results"][0]["token"].as_str().unwrap());
+    assert_eq!(claims["role"], "attendee");
+    for claim in ["u", "initials", "avatar", "breakoutId"] {
+        assert_eq!(claims.get(claim), None, "{claim}");
+    }
 }
 
 #[tokio::test]
