@@ -359,7 +359,10 @@ impl Forwarder {
         let status = response.status().as_u16();
         let headers = response.headers();
         let is_json = is_json(headers);
+        // A 429 says when, also where upstream does not: nothing more is sent until then.
+        let seconds = || HeaderValue::from(BUDGET_RETRY_AFTER_DEFAULT.as_secs());
         let retry_after = headers.get(RETRY_AFTER).cloned();
+        let retry_after = retry_after.or_else(|| (status == 429).then(seconds));
         let reading = response.read(REJECTION_BYTES_MAX);
         let body = match tokio::time::timeout(self.parameters.idle_timeout, reading).await {
             Ok(Ok(body)) if is_json && is_well_formed(&body) => Bytes::from(body),

@@ -2,15 +2,18 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use reqwest::Method;
-use room_broker::simulator::Fault;
+use room_broker::digital_samba::{Answer as Shape, Operation};
 use room_broker::simulator::identity_provider::User;
+use room_broker::simulator::{Fault, FaultKind};
 
 use crate::support::Answer;
 
 use super::app_for_all;
 use super::raw_upstream::{Conduct, RawUpstream};
 
+const ID: &str = "5f0c2b1e-7a44-4d0e-9b55-3e6c1d8a9f21";
 const CANARY: &str = "canary-of-upstream";
 
 #[track_caller]
@@ -84,6 +87,60 @@ async fn an_answer_that_is_none_is_a_clear_problem() {
     }
 }
 
+/// Operations whose answer may be of whatever type upstream says.
+fn texts_and_files() -> impl Iterator<Item = (Method, String)> {
+    let all = Operation::all().iter();
+    let texts = all.filter(|operation| match operation.answer {
+        Shape::Text | Shape::Export | Shape::Template => true,
+        Shape::Page | Shape::Object | Shape::Array | Shape::Empty => false,
+    });
+    texts.map(|operation| {
+        let segments = operation.path.split('/').map(|segment| {
+            let is_parameter = segment.starts_with('{');
+            if is_parameter { ID } else { segment }
+        });
+        let method = Method::from_bytes(operation.method.as_str().as_bytes());
+        (method.unwrap(), segments.collect::<Vec<_>>().join("/"))
+    })
+}
+
+#[tokio::test]
+async fn a_text_or_a_file_that_is_none_is_a_clear_problem() {
+    for (conduct, status, code) in [
+        (
+            http("200 OK\r\ncontent-type: text/html; charset=utf-8", CANARY),
+            502,
+            "upstream-malformed",
+        ),
+        (
+            http("200 OK\r\ncontent-type: Text/HTML", CANARY),
+            502,
+            "upstream-malformed",
+        ),
+        (
+            http("502 No\r\ncontent-type: text/html", CANARY),
+            503,
+            "upstream-unavailable",
+        ),
+        (Conduct::Answer(Vec::new()), 503, "upstream-unavailable"),
+        (Conduct::Stop(String::new()), 504, "upstream-timeout"),
+    ] {
+        let upstream = RawUpstream::start(conduct).await;
+        let more =
+            "breaker_failures = 100\n[gateway]\nanswer_timeout = \"1s\"\nconcurrency_max = 100";
+        let (app, key) = upstream.app(more).await;
+        let calls = texts_and_files().map(|(method, path)| {
+            let request = app.api_request(&key, method, &path);
+            app.answer(request)
+        });
+        let answers = join_all(calls).await;
+        assert!(answers.len() > 20);
+        for answer in answers {
+            assert_problem(&answer, status, code);
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_json_answer_that_stops_in_the_middle_ends_by_itself() {
     let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{";
@@ -112,9 +169,9 @@ async fn half_a_file_never_looks_whole() {
             .to_owned();
         let upstream = RawUpstream::start(http(&head, body)).await;
         let (app, key) = upstream.app("").await;
-        let path = "/rooms/5f0c2b1e-7a44-4d0e-9b55-3e6c1d8a9f21/chat/export";
+        let path = format!("/rooms/{ID}/chat/export");
         let answer = app
-            .api_request(&key, Method::GET, path)
+            .api_request(&key, Method::GET, &path)
             .send()
             .await
             .unwrap();
@@ -138,19 +195,40 @@ async fn what_upstream_says_is_wrong_is_told_as_it_says_it() {
         "{answer:?}"
     );
 
-    let controls = app.upstream.controls();
-    controls.fail("list_rooms", Fault::status(429).times(1));
-    let answer = app.api(&key, Method::GET, "/rooms").await;
-    assert_eq!(
-        (answer.status, answer.json()["error"].as_str()),
-        (429, Some("rate-limit"))
-    );
     // A web page in the place of the message is not passed on.
     let upstream = RawUpstream::start(http("404 No\r\ncontent-type: text/html", CANARY)).await;
     let (app, key) = upstream.app("").await;
     let answer = app.api(&key, Method::GET, "/rooms").await;
     assert_eq!(answer.status, 404);
     assert!(answer.json()["message"].is_string() && !answer.text.contains(CANARY));
+}
+
+#[tokio::test]
+async fn too_many_requests_says_when_to_come_back_even_where_upstream_does_not() {
+    for (said, told) in [
+        (Some("7"), "7"),
+        (
+            Some("Wed, 21 Oct 2026 07:28:00 GMT"),
+            "Wed, 21 Oct 2026 07:28:00 GMT",
+        ),
+        (None, "10"),
+    ] {
+        let (app, key) = app_for_all("").await;
+        let mut headers = vec![("content-type".to_owned(), "application/json".to_owned())];
+        headers.extend(said.map(|said| ("retry-after".to_owned(), said.to_owned())));
+        let fault = Fault::new(FaultKind::Answer {
+            status: 429,
+            headers,
+            body: r#"{"message":"Slowly.","error":"rate-limit"}"#.to_owned(),
+        });
+        app.upstream.controls().fail("list_rooms", fault.times(1));
+        let answer = app.api(&key, Method::GET, "/rooms").await;
+        assert_eq!(
+            (answer.status, answer.json()["error"].as_str()),
+            (429, Some("rate-limit"))
+        );
+        assert_eq!(answer.header("retry-after"), told);
+    }
 }
 
 #[tokio::test]
