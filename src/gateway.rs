@@ -34,6 +34,7 @@ use crate::rooms::UpstreamFailure;
 pub use call::{GatewayBody, GatewayCall};
 pub use error::GatewayError;
 pub use known_rooms::KnownRooms;
+pub use older::is_offered;
 
 use call::Wanted;
 use counters::Counters;

@@ -85,6 +85,11 @@ pub(super) fn way_of(operation: &Operation) -> Older {
     found.map_or(Older::Today, |(_, way)| *way)
 }
 
+/// Whether an operation is answered at all, if only by another one.
+pub fn is_offered(operation: &Operation) -> bool {
+    !matches!(way_of(operation), Older::NotOffered { .. })
+}
+
 #[derive(Deserialize)]
 struct Live {
     live_participants: Option<u64>,

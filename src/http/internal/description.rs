@@ -8,6 +8,9 @@ use actix_web::{HttpResponse, web};
 use serde_json::{Map, Value, json};
 
 use crate::digital_samba::{Answer, BASE_PATH, Body, Operation};
+use crate::gateway::is_offered;
+
+use super::gateway::REFERENCE;
 
 /// The document, made when it is first asked for: most processes never are.
 #[derive(Debug, Default)]
@@ -46,6 +49,17 @@ fn document() -> Value {
                 "basic": { "type": "http", "scheme": "basic", "description": "Team id and API key." },
             },
             "schemas": {
+                "Problem": {
+                    "type": "object",
+                    "required": ["type", "title", "status", "code"],
+                    "properties": {
+                        "type": { "type": "string" },
+                        "title": { "type": "string" },
+                        "status": { "type": "integer" },
+                        "code": { "type": "string" },
+                        "detail": { "type": "string" },
+                    },
+                },
                 "Page": {
                     "type": "object",
                     "required": ["data"],
@@ -60,6 +74,7 @@ fn document() -> Value {
 }
 
 fn described(operation: &Operation) -> Value {
+    let (status, answer) = answer(operation);
     let described = json!({
         "operationId": operation.id,
         "summary": operation.id.replace('_', " "),
@@ -68,7 +83,7 @@ fn described(operation: &Operation) -> Value {
         "x-destructive": operation.destructive,
         "parameters": parameters(operation),
         "responses": {
-            (operation.status().to_string()): success(operation),
+            (status): answer,
             "4XX": { "description": "What upstream says is wrong, as it says it; or a problem of the gateway (RFC 9457)." },
             "5XX": { "description": "A problem (RFC 9457): upstream failed, or the gateway." },
         },
@@ -98,7 +113,14 @@ fn parameters(operation: &Operation) -> Vec<Value> {
         // Some are both documented in the query and taken from there into the body.
         json!({ "name": name, "in": "query", "schema": text })
     });
-    let mut parameters: Vec<Value> = in_path.chain(in_query).collect();
+    let in_header = json!({
+        "name": REFERENCE.as_str(),
+        "in": "header",
+        "description": "`1.1` asks for the older reference's names in answers, beside today's.",
+        "schema": text,
+    });
+    let parameters = in_path.chain(in_query).chain([in_header]);
+    let mut parameters: Vec<Value> = parameters.collect();
     parameters.dedup();
     parameters
 }
@@ -115,6 +137,19 @@ fn body(operation: &Operation) -> Option<Value> {
         }),
     };
     Some(json!({ "content": { (kind): { "schema": schema } } }))
+}
+
+/// The answer to be expected, and its status.
+fn answer(operation: &Operation) -> (String, Value) {
+    if !is_offered(operation) {
+        let schema = json!({ "$ref": "#/components/schemas/Problem" });
+        let answer = json!({
+            "description": "Not implemented: upstream no longer has it. The problem names the operation that took its place.",
+            "content": { "application/problem+json": { "schema": schema } },
+        });
+        return ("501".to_owned(), answer);
+    }
+    (operation.status().to_string(), success(operation))
 }
 
 fn success(operation: &Operation) -> Value {

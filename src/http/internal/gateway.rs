@@ -20,7 +20,7 @@ use super::audit::CallNote;
 use super::caller::{ProvenService, ServiceCaller};
 
 /// Which of the two forms of an answer the caller wants: `1.1` asks for the older reference's.
-const REFERENCE: HeaderName = HeaderName::from_static("digital-samba-reference");
+pub(super) const REFERENCE: HeaderName = HeaderName::from_static("digital-samba-reference");
 
 /// Reads the path, proves the caller, finds the operation and its scope, and sends it on.
 pub(in crate::http) async fn call(

@@ -125,12 +125,26 @@ async fn the_description_that_is_served_has_every_operation_with_its_scope() {
                 .iter()
                 .map(|parameter| &parameter["name"])
                 .collect();
+            let reference = json!("digital-samba-reference");
+            assert!(names.contains(&&reference), "{path} {names:?}");
             let unique: std::collections::HashSet<_> = names.iter().collect();
             assert_eq!(unique.len(), names.len(), "{path} {names:?}");
         }
     }
     for operation in Operation::all() {
         let path = format!("{BASE_PATH}{}", operation.path);
+        let method = operation.method.as_str().to_lowercase();
+        let responses = &paths[&path][method]["responses"];
+        let is_gone = operation.id.ends_with("_statistics_legacy");
+        let status = operation.status().to_string();
+        let problem = &responses["501"]["content"]["application/problem+json"];
+        assert_eq!(
+            responses.get(status).is_some(),
+            !is_gone,
+            "{}",
+            operation.id
+        );
+        assert_eq!(problem.is_object(), is_gone, "{}", operation.id);
         let place = (
             operation.method.as_str().to_owned(),
             path,
