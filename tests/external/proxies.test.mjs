@@ -9,6 +9,7 @@ import { client } from "./support/client.mjs";
 import { constantLoad } from "./support/load.mjs";
 import { BINARY, until } from "./support/processes.mjs";
 import { NAME, PROXY_KINDS, startProxy } from "./support/proxies.mjs";
+import { startRedis } from "./support/redis.mjs";
 import { rollingRestart, startReplicas, tokenOf } from "./support/replicas.mjs";
 
 /** So few that a test can use them up, and so slow to come back that time does not matter. */
@@ -22,14 +23,26 @@ failures_per_minute = 1
 failures_burst = 4
 `;
 const PLENTY = "[limits]\nenabled = false\n";
+/** Limits are on, so that each join asks Redis, but nobody reaches one. */
+const MORE_THAN_ENOUGH = `
+[limits]
+principal_per_minute = 1000000
+principal_burst = 100000
+address_per_minute = 1000000
+address_burst = 100000
+`;
 
 let upstream;
+let redis;
 let ada;
 before(async () => {
-  upstream = await startUpstream();
+  [upstream, redis] = await Promise.all([startUpstream(), startRedis()]);
   ada = await tokenOf(upstream, "ada");
 });
-after(() => upstream?.stop());
+after(async () => {
+  await redis?.stop();
+  await upstream?.stop();
+});
 
 const join = (caller, token, prefix = "") =>
   caller.request("POST", `${prefix}/v1/rooms/course-101/join`, { headers: { authorization: `Bearer ${token}` } });
@@ -126,8 +139,9 @@ for (const kind of PROXY_KINDS) {
       assert.notEqual((await caller.request("GET", "/readyz")).text, (await caller.request("GET", "/video/readyz")).text);
     });
 
-    test("three replicas restart one after the other under constant load without a failed request", async (t) => {
-      const { from, replicas } = await deployment(t, kind, { count: 3, drainFor: "3s", more: PLENTY });
+    test("three replicas that share a Redis restart one after the other under constant load without a failed request", async (t) => {
+      const more = `[state.redis]\nurl = "${redis.url}"\n${MORE_THAN_ENOUGH}`;
+      const { from, replicas } = await deployment(t, kind, { count: 3, drainFor: "3s", more });
       const caller = from("127.0.0.21", { connections: 64 });
       const load = constantLoad({ perSecond: 150, request: () => join(caller, ada) });
       const ends = await rollingRestart(replicas, (replica) => inService(replica, caller));
