@@ -48,6 +48,9 @@ mod replicas {
     /// Together they admit what is stated.
     mod limits;
 
+    /// What a replica did not hear, it knows in time all the same.
+    mod missed;
+
     /// What upstream tells one replica, all know.
     mod webhooks;
 

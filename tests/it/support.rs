@@ -7,7 +7,7 @@ pub mod socket;
 
 use std::net::TcpListener;
 use std::sync::LazyLock;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use room_broker::app::{App, Running, Surroundings};
 use room_broker::clock::{Clock, ManualClock, UnixTime};
@@ -335,13 +335,14 @@ impl Answer {
     clippy::disallowed_methods,
     reason = "a deadline of the tests themselves"
 )]
-pub async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    let deadline = std::time::Instant::now() + Duration::from_secs(30);
+pub async fn until(what: &str, holds: impl AsyncFnMut() -> bool) {
+    until_by(Instant::now() + Duration::from_secs(30), what, holds).await;
+}
+
+/// The same where the time is what is tried.
+pub async fn until_by(deadline: Instant, what: &str, mut holds: impl AsyncFnMut() -> bool) {
     while !holds().await {
-        assert!(
-            std::time::Instant::now() < deadline,
-            "it took too long until {what}"
-        );
+        assert!(Instant::now() < deadline, "it took too long until {what}");
         tokio::task::yield_now().await;
     }
 }

@@ -13,8 +13,11 @@ use super::{EVERYTHING, Heard, Inner, Notice, StateFault};
 use crate::state::notice::Topic;
 
 /// How often the last number is asked for: a connection that died without a word, or a Redis that
-/// was emptied, shows in it.
-const CHECK_INTERVAL: Duration = Duration::from_millis(500);
+/// was emptied, shows in it. This, the second look and the pause before the next try to subscribe are
+/// together less than the second within which every replica shall know what one has changed.
+const CHECK_INTERVAL: Duration = Duration::from_millis(400);
+/// What was announced just before it was asked for may be on its way for so long.
+const SECOND_LOOK: Duration = Duration::from_millis(100);
 /// Tries to subscribe are this far apart.
 const RETRY_INTERVAL: Duration = Duration::from_millis(250);
 /// And those of a start, which waits for the first.
@@ -49,7 +52,7 @@ pub(super) async fn run(inner: Weak<Inner>) {
 
 /// Until the connection ends or something is missing.
 async fn listen(inner: &Weak<Inner>, mut stream: PubSubStream, position: &mut Option<Position>) {
-    let mut behind = false;
+    let mut awaited = None;
     let mut check_at = Instant::now() + CHECK_INTERVAL;
     loop {
         let next = tokio::time::timeout_at(check_at, stream.next()).await;
@@ -65,6 +68,10 @@ async fn listen(inner: &Weak<Inner>, mut stream: PubSubStream, position: &mut Op
             }
             Ok(None) => return,
             Err(_time_to_check) => {
+                let heard = position.as_ref().map(|here| here.sequence);
+                if awaited.take() > heard {
+                    return;
+                }
                 check_at = Instant::now() + CHECK_INTERVAL;
                 // Where it is kept from answering, the link says so; what it holds is checked later.
                 let Ok(there) = inner.position().await else {
@@ -74,14 +81,13 @@ async fn listen(inner: &Weak<Inner>, mut stream: PubSubStream, position: &mut Op
                     continue;
                 }
                 match position {
-                    Some(here) if *here == there => behind = false,
-                    // What was announced a moment ago may be on its way.
+                    Some(here) if *here == there => {}
                     Some(here)
                         if here.generation == there.generation
-                            && here.sequence < there.sequence
-                            && !behind =>
+                            && here.sequence < there.sequence =>
                     {
-                        behind = true;
+                        awaited = Some(there.sequence);
+                        check_at = Instant::now() + SECOND_LOOK;
                     }
                     Some(_) | None => return,
                 }

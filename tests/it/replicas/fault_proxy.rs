@@ -1,6 +1,8 @@
 //! Between replicas and Redis: passes bytes on, later than they came, others in their place, or none.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -25,6 +27,14 @@ pub enum Passage {
 pub struct FaultProxy {
     address: SocketAddr,
     passage: watch::Sender<Passage>,
+    connections: Arc<Mutex<Vec<Arc<Subscription>>>>,
+}
+
+/// What is known of a connection as a subscription.
+#[derive(Default)]
+struct Subscription {
+    is_one: AtomicBool,
+    is_silent: AtomicBool,
 }
 
 impl FaultProxy {
@@ -34,6 +44,8 @@ impl FaultProxy {
         let address = listener.local_addr().unwrap();
         let passage = watch::Sender::new(Passage::After(Duration::ZERO));
         let changes = passage.subscribe();
+        let connections = Arc::new(Mutex::new(Vec::new()));
+        let all = Arc::clone(&connections);
         tokio::spawn(async move {
             while let Ok((near, _)) = listener.accept().await {
                 if *changes.borrow() == Passage::Cut {
@@ -44,11 +56,19 @@ impl FaultProxy {
                 };
                 let ((near_in, near_out), (far_in, far_out)) =
                     (near.into_split(), far.into_split());
-                tokio::spawn(pass((near_in, far_out), Way::There, changes.clone()));
-                tokio::spawn(pass((far_in, near_out), Way::Back, changes.clone()));
+                let subscription = Arc::<Subscription>::default();
+                all.lock().unwrap().push(Arc::clone(&subscription));
+                let [there, back] = [Way::There, Way::Back]
+                    .map(|way| (way, Arc::clone(&subscription), changes.clone()));
+                tokio::spawn(pass((near_in, far_out), there));
+                tokio::spawn(pass((far_in, near_out), back));
             }
         });
-        Self { address, passage }
+        Self {
+            address,
+            passage,
+            connections,
+        }
     }
 
     pub fn url(&self) -> String {
@@ -57,6 +77,16 @@ impl FaultProxy {
 
     pub fn let_through(&self, passage: Passage) {
         self.passage.send_replace(passage);
+    }
+
+    /// Nothing is told any more over the subscriptions that are there now, and they do not end.
+    pub fn silence_subscriptions(&self) {
+        let connections = self.connections.lock().unwrap();
+        let subscriptions = connections
+            .iter()
+            .filter(|connection| connection.is_one.load(Ordering::SeqCst));
+        let silenced = subscriptions.map(|one| one.is_silent.store(true, Ordering::SeqCst));
+        assert_ne!(silenced.count(), 0);
     }
 }
 
@@ -68,8 +98,7 @@ enum Way {
 
 async fn pass(
     (mut from, mut to): (OwnedReadHalf, OwnedWriteHalf),
-    way: Way,
-    mut passage: watch::Receiver<Passage>,
+    (way, subscription, mut passage): (Way, Arc<Subscription>, watch::Receiver<Passage>),
 ) {
     let mut buffer = vec![0; 16 * 1024];
     loop {
@@ -84,6 +113,13 @@ async fn pass(
             return;
         }
         let mut bytes = &buffer[..read];
+        match way {
+            Way::There if bytes.windows(9).any(|word| word == b"SUBSCRIBE") => {
+                subscription.is_one.store(true, Ordering::SeqCst);
+            }
+            Way::Back if subscription.is_silent.load(Ordering::SeqCst) => continue,
+            Way::There | Way::Back => {}
+        }
         match held(&mut passage).await {
             Some(Passage::Instead(text)) if way == Way::Back => bytes = text.as_bytes(),
             Some(Passage::After(_) | Passage::Instead(_)) => {}

@@ -63,14 +63,21 @@ impl Fleet {
         self.replicas.push(self.build().start().unwrap());
     }
 
+    /// One more replica, which reaches the same Redis by a way of its own.
+    pub fn add_over(&mut self, redis: &str) {
+        let own = format!("[state.redis]\nurl = \"{redis}\"\n");
+        self.replicas.push(self.build_with(&own).start().unwrap());
+    }
+
     /// One that is bound and does not serve yet.
     pub fn build(&self) -> App {
+        self.build_with("")
+    }
+
+    fn build_with(&self, more: &str) -> App {
+        let texts = self.configuration.split('\u{0}').chain([more]);
         let sources = Sources {
-            texts: self
-                .configuration
-                .split('\u{0}')
-                .map(str::to_owned)
-                .collect(),
+            texts: texts.map(str::to_owned).collect(),
             environment: Some(std::collections::HashMap::new()),
             ..Sources::default()
         };
