@@ -31,6 +31,7 @@ pub trait House {
 pub async fn holds(house: &impl House) {
     a_lease_is_one_holders_and_its_fence_grows(house).await;
     a_lease_that_is_not_renewed_ends_and_another_takes_over(house).await;
+    a_lease_that_is_renewed_is_its_holders_past_its_first_end(house).await;
     a_lease_that_ended_can_neither_be_renewed_nor_take_anothers_away(house).await;
     the_first_is_first_once_until_it_is_forgotten(house).await;
     what_one_announces_the_others_hear_in_its_order(house).await;
@@ -79,6 +80,24 @@ async fn a_lease_that_is_not_renewed_ends_and_another_takes_over(house: &impl Ho
     })
     .await;
     assert!(taken.unwrap().fence() > lost.fence());
+}
+
+async fn a_lease_that_is_renewed_is_its_holders_past_its_first_end(house: &impl House) {
+    let (one, other) = (house.one(), house.other());
+    // Enough for a call to come in time.
+    let first_end = house.short() * 10;
+    let kept = mine(one.claim("room e", first_end).await.unwrap());
+    // Claimed later for as long: once this one is over, so is the first end of the other.
+    mine(one.claim("room f", first_end).await.unwrap());
+    assert!(one.renew(&kept, LONG).await.unwrap());
+    house.pass(first_end);
+    until("the lease that is not renewed ends", async || {
+        matches!(other.claim("room f", LONG).await, Ok(Claim::Mine(_)))
+    })
+    .await;
+    let still = other.claim("room e", LONG).await.unwrap();
+    assert!(matches!(still, Claim::Others { .. }), "{still:?}");
+    assert!(one.renew(&kept, LONG).await.unwrap());
 }
 
 async fn a_lease_that_ended_can_neither_be_renewed_nor_take_anothers_away(house: &impl House) {

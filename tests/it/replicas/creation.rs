@@ -106,6 +106,34 @@ async fn another_replica_takes_over_from_one_that_is_killed_while_it_creates() {
 }
 
 #[tokio::test]
+async fn a_creation_that_takes_longer_than_its_lease_is_the_only_one() {
+    let redis = RedisServer::start().await;
+    let fleet = Fleet::start(2, &redis.url(), "").await;
+    let controls = fleet.upstream.controls();
+    controls.close_gate("create_room", Moment::BeforeEffect);
+    let crowd = fleet.crowd(&fleet.token(User::Ada), "course-101", 20);
+    controls.until_waiting("create_room", 1).await;
+    until("both replicas have looked", async || {
+        controls.count("get_room").calls == 2
+    })
+    .await;
+    // The lease is for 3 s, and whoever waits for it asks four times a second.
+    redis
+        .command::<()>(&["SET", "longer", "", "PX", "4000"])
+        .await;
+    until("a lease that is not renewed is another's", async || {
+        redis.command::<u64>(&["EXISTS", "longer"]).await == 0
+    })
+    .await;
+    assert_eq!(controls.count("create_room").calls, 1, "the other waits");
+    assert_eq!(controls.count("get_room").calls, 2, "the other waits");
+    controls.open_gate("create_room");
+    one_room(crowd).await;
+    assert_eq!(controls.count("create_room").calls, 1);
+    assert_eq!(fleet.upstream.creations(), 1);
+}
+
+#[tokio::test]
 async fn what_one_replica_changes_the_others_read_again() {
     let redis = RedisServer::start().await;
     let fleet = Fleet::start(2, &redis.url(), "").await;
