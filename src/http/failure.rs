@@ -97,15 +97,21 @@ impl From<Denied> for Problem {
 
 impl From<RecordFault> for Problem {
     fn from(fault: RecordFault) -> Self {
-        Self::new(Code::StateUnavailable)
-            .retry_after(AFTER_STATE_FAULT)
-            .because(fault)
+        match fault {
+            RecordFault::State(fault) => fault.into(),
+            // Denials are the only records that are asked for by their ids.
+            RecordFault::OtherVersion { .. } | RecordFault::Unreadable { .. } => {
+                Self::new(Code::DenialUnreadable).because(fault)
+            }
+        }
     }
 }
 
 impl From<StateFault> for Problem {
     fn from(fault: StateFault) -> Self {
-        RecordFault::State(fault).into()
+        Self::new(Code::StateUnavailable)
+            .retry_after(AFTER_STATE_FAULT)
+            .because(fault)
     }
 }
 

@@ -58,6 +58,7 @@ codes! {
     RoomFull = "room-full", CONFLICT, "The room is full";
     RoomLive = "room-live", CONFLICT, "Somebody is in the room";
     DenialEnded = "denial-ended", CONFLICT, "The denial would have ended already";
+    DenialUnreadable = "denial-unreadable", CONFLICT, "The denial has a form that this version cannot read";
     SettingsConflict = "settings-conflict", CONFLICT, "The settings contradict each other or the room's template";
     SettingsRejected = "settings-rejected", CONFLICT, "The video service rejects the settings";
     IdempotencyKeyInUse = "idempotency-key-in-use", CONFLICT, "A request with this idempotency key is under way";

@@ -88,11 +88,29 @@ const REDIS: Table = Table {
             ],
         ),
         (
+            "whom others bar or lift, while one replica alone is cut off",
+            &[
+                &["a_replica_that_alone_is_cut_off_follows_others_once_it_is_back"],
+                READ_ONLY,
+                &[
+                    "redis_is_out_of_memory",
+                    "without_memory_a_denial_is_lifted_and_others_are_told_once_there_is_some",
+                ],
+                &[
+                    "a_denial_is_put_back_into_a_redis_that_lost_its_data",
+                    "what_was_lifted_while_a_replica_was_cut_off_it_writes_back_into_an_emptied_redis",
+                ],
+            ],
+        ),
+        (
             "barring, or lifting",
             &[
                 GONE,
                 READ_ONLY,
-                OUT_OF_MEMORY,
+                &[
+                    "redis_is_out_of_memory",
+                    "without_memory_a_denial_is_lifted_and_others_are_told_once_there_is_some",
+                ],
                 &[
                     "redis_restarts_empty",
                     "redis_is_flushed_under_the_replicas",

@@ -39,8 +39,17 @@ async fn a_denial_of_another_version_is_kept_and_not_followed_and_no_other_is_lo
     assert_eq!(listed.status, 200, "{listed:?}");
     for (id, text) in &records {
         let path = format!("/v1/denials/{id}");
-        let unreadable = fleet.call(1, Method::GET, &path, &Value::Null).await;
-        assert_eq!(unreadable.code(), "state-unavailable", "{unreadable:?}");
+        let bar = json!({ "user_id": "u", "until": 4_000_000_000_u64 });
+        for (method, body) in [
+            (Method::GET, &Value::Null),
+            (Method::PUT, &bar),
+            (Method::DELETE, &Value::Null),
+        ] {
+            let unreadable = fleet.call(1, method, &path, body).await;
+            let told = (unreadable.status, unreadable.code());
+            assert_eq!(told, (409, "denial-unreadable".to_owned()));
+            assert_eq!(unreadable.header("retry-after"), "", "it never helps");
+        }
         let key = format!("{{room-broker:denials}}:{id}");
         let kept: String = redis.command(&["GET", &key]).await;
         assert_eq!(kept, *text);
