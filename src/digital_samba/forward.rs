@@ -159,7 +159,7 @@ pub enum ForwardFailure {
     /// The path and query, encoded as upstream reads them, are longer than a URI may be.
     #[error("the path and query are too long to be sent on")]
     TooLong,
-    /// The caller's upload is no form, is too long or broke off.
+    /// The caller's upload is no form, is too long or too slow, or broke off.
     #[error(transparent)]
     Upload(#[from] UploadFault),
     /// Upstream failed.
@@ -295,7 +295,7 @@ impl Forwarder {
         let taken = self.exchange.clock.monotonic().since(started);
         let seconds = &self.exchange.metrics.upstream_seconds;
         seconds.observe(taken.as_secs_f64());
-        if let Some(fault) = caller_fault.and_then(|fault| fault.take()) {
+        if let Some(fault) = caller_fault.and_then(|fault| fault.take(&sent)) {
             // The caller's fault, not upstream's: the breaker learns nothing (`leave` is dropped).
             return Err(fault.into());
         }

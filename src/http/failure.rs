@@ -198,6 +198,7 @@ impl From<UploadFault> for Problem {
             UploadFault::TooLong => Self::new(Code::PayloadTooLarge),
             UploadFault::Malformed => Self::new(Code::BadRequest)
                 .detail("The form does not begin or end with its boundary."),
+            UploadFault::TooSlow => Self::new(Code::BodyTimeout),
             UploadFault::BrokenOff => Self::new(Code::BadRequest).because(fault),
         }
     }

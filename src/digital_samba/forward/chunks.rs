@@ -2,7 +2,8 @@
 //! that breaks off on one side breaks off visibly on the other.
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use futures_util::Stream;
 use reqwest::header::HeaderValue;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
-use crate::http_client::Response;
+use crate::http_client::{Response, TransportError};
 
 /// Pieces between the two sides.
 const PIECES_MAX: usize = 2;
@@ -41,9 +42,12 @@ pub enum UploadFault {
     /// Longer than allowed.
     #[error("the upload is too long")]
     TooLong,
-    /// The caller broke off, or sent nothing for too long.
+    /// The caller broke off.
     #[error("the upload broke off")]
     BrokenOff,
+    /// The caller sent nothing for too long, or too little.
+    #[error("the upload takes too long")]
+    TooSlow,
 }
 
 /// An answer in pieces. Ends with a fault unless upstream's answer came to its end.
@@ -169,15 +173,37 @@ pub struct Upload {
 
 /// Where the fault of an upload is found once upstream's side gave up.
 #[derive(Debug, Clone, Default)]
-pub(super) struct FaultSlot(Arc<Mutex<Option<UploadFault>>>);
+pub(super) struct FaultSlot(Arc<Slot>);
+
+#[derive(Debug, Default)]
+struct Slot {
+    fault: Mutex<Option<UploadFault>>,
+    /// Upstream's side took all there was and waits for more.
+    awaits_caller: AtomicBool,
+}
 
 impl FaultSlot {
     fn put(&self, fault: UploadFault) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(fault);
+        *self.fault() = Some(fault);
     }
 
-    pub(super) fn take(&self) -> Option<UploadFault> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    /// The caller's fault in an exchange that ended so, if it is the caller's.
+    pub(super) fn take<T>(&self, sent: &Result<T, TransportError>) -> Option<UploadFault> {
+        let awaited = matches!(sent, Err(TransportError::Timeout))
+            && self.0.awaits_caller.load(Ordering::Acquire);
+        let fault = self.fault().take();
+        fault.or(awaited.then_some(UploadFault::TooSlow))
+    }
+
+    fn fault(&self) -> MutexGuard<'_, Option<UploadFault>> {
+        self.0.fault.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn await_caller(&self, pieces: &mut mpsc::Receiver<UploadPiece>) -> Option<UploadPiece> {
+        self.0.awaits_caller.store(true, Ordering::Release);
+        let piece = pieces.recv().await;
+        self.0.awaits_caller.store(false, Ordering::Release);
+        piece
     }
 }
 
@@ -298,10 +324,11 @@ impl Upload {
             fault,
         } = self;
         // A caller who is gone without a word broke off.
-        let stream = futures_util::stream::unfold(pieces, |mut pieces| async {
-            let piece = pieces.recv().await;
+        let beginning = (pieces, fault.clone());
+        let stream = futures_util::stream::unfold(beginning, |(mut pieces, slot)| async {
+            let piece = slot.await_caller(&mut pieces).await;
             let piece = piece.unwrap_or(Err(UploadFault::BrokenOff)).transpose()?;
-            Some((piece, pieces))
+            Some((piece, (pieces, slot)))
         });
         (content_type, reqwest::Body::wrap_stream(stream), fault)
     }

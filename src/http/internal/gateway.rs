@@ -148,7 +148,8 @@ async fn pump(
         match tokio::time::timeout(limits.body_timeout, payload.next()).await {
             Ok(Some(Ok(piece))) => sender.send(piece).await?,
             Ok(None) => return sender.finish().await,
-            Ok(Some(Err(_))) | Err(_) => return Err(sender.give_up(UploadFault::BrokenOff).await),
+            Ok(Some(Err(_))) => return Err(sender.give_up(UploadFault::BrokenOff).await),
+            Err(_elapsed) => return Err(sender.give_up(UploadFault::TooSlow).await),
         }
     }
 }

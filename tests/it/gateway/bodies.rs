@@ -1,15 +1,20 @@
 //! What goes on to upstream, and what comes back.
 
+use futures_util::future::join_all;
 use reqwest::Method;
+use room_broker::simulator::identity_provider::User;
+use room_broker::simulator::{Fault, FaultKind};
 use serde_json::{Value, json};
 
 use crate::support::DEVELOPER_KEY;
-use crate::support::socket::exchange;
+use crate::support::socket::{exchange, status_of};
 
 use super::app_for_all;
 use super::raw_upstream::{Conduct, RawUpstream, Seen};
 
 const ID: &str = "5f0c2b1e-7a44-4d0e-9b55-3e6c1d8a9f21";
+/// `digital_samba.breaker_failures`, where nothing else is said.
+const FAILURES_THAT_OPEN: usize = 5;
 
 fn line(seen: &Seen) -> &str {
     seen.head.lines().next().unwrap()
@@ -218,6 +223,34 @@ async fn a_form_goes_on_as_it_is_and_a_broken_one_never_looks_whole() {
     let answer = exchange(&app.internal, request).await;
     assert!(!answer.starts_with("HTTP/1.1 2"), "{answer}");
     assert_eq!(upstream.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn uploads_that_drip_end_as_their_callers_fault_and_shut_nobody_out() {
+    let (app, key) = app_for_all("[gateway]\nanswer_timeout = \"1s\"").await;
+    let import = format!("/rooms/{ID}/polls/import");
+    let request = format!(
+        "POST /api/v1{import} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\nconnection: close\r\ncontent-type: multipart/form-data; boundary=b\r\ntransfer-encoding: chunked\r\n\r\n3\r\n--b\r\n"
+    );
+    let dripping = (0..FAILURES_THAT_OPEN).map(|_| exchange(&app.internal, &request));
+    for answer in join_all(dripping).await {
+        assert_eq!(status_of(&answer), 408, "{answer}");
+        assert!(answer.contains("body-timeout"), "{answer}");
+    }
+    let joined = app.join(&app.token(User::Ada), "course-101").await;
+    assert_eq!(joined.status, 200, "{joined:?}");
+
+    // One that is there to its end and is not answered is upstream's to answer.
+    app.upstream
+        .controls()
+        .fail("import_polls", Fault::new(FaultKind::Hang));
+    let whole = format!("{request}9\r\n\r\n\r\n--b--\r\n0\r\n\r\n");
+    let unanswered = (0..FAILURES_THAT_OPEN).map(|_| exchange(&app.internal, &whole));
+    for answer in join_all(unanswered).await {
+        assert_eq!(status_of(&answer), 504, "{answer}");
+    }
+    let shut = app.api(&key, Method::GET, "/rooms").await;
+    assert_eq!(shut.code(), "upstream-unavailable");
 }
 
 #[tokio::test]
