@@ -2,38 +2,57 @@
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::Method;
+use actix_web::http::{Method, Uri};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _, HttpRequest, web};
 
 use crate::audit::ServiceRecord;
 use crate::authn::ServicePrincipal;
 use crate::digital_samba::{Operation, Routes};
-use crate::domain::{RoomKey, Subject};
+use crate::domain::{RequestId, RoomKey, Subject};
 use crate::http::edge::RequestContext;
 use crate::http::problem::{Code, Problem};
 use crate::http::routes;
 use crate::http::state::InternalState;
 
+/// What a call came to that nobody was told of: its caller went away in the middle, or the process
+/// ended.
+const UNANSWERED: &str = "unanswered";
+
 /// What is known of a call of a product backend. Stands in the request's extensions as soon as the
-/// credential held; handlers add what they learn.
+/// credential held; handlers add what they learn. Leaves a line however the request ends.
 #[derive(Debug)]
 pub struct CallNote {
+    state: web::Data<InternalState>,
     service: ServicePrincipal,
+    request_id: RequestId,
+    route: &'static str,
+    target: Uri,
     on_behalf_of: Option<Subject>,
     operation: Option<&'static Operation>,
     room_key: Option<RoomKey>,
     items: Option<usize>,
+    is_written: bool,
 }
 
 impl CallNote {
-    pub(super) fn begin(request: &HttpRequest, service: ServicePrincipal) {
+    pub(super) fn begin(
+        request: &HttpRequest,
+        state: &web::Data<InternalState>,
+        service: ServicePrincipal,
+    ) {
+        let request_id = RequestContext::of(request).request_id;
         request.extensions_mut().insert(Self {
+            state: state.clone(),
             service,
+            request_id,
+            route: operation_of(request),
+            target: request.uri().clone(),
             on_behalf_of: None,
             operation: None,
             room_key: None,
             items: None,
+            is_written: false,
         });
     }
 
@@ -62,6 +81,36 @@ impl CallNote {
             change(note);
         }
     }
+
+    fn write(&mut self, outcome: &'static str) {
+        self.is_written = true;
+        let path = self.target.path();
+        let upstream_room = self
+            .operation
+            .and_then(|operation| Routes::room_of(path, operation));
+        let broker = &self.state.broker;
+        broker.audit.service_called(&ServiceRecord {
+            time: broker.clock.now(),
+            kind: self.service.kind().as_str(),
+            id: self.service.id(),
+            name: self.service.name(),
+            operation: self.operation.map_or(self.route, |operation| operation.id),
+            room_key: self.room_key.as_ref(),
+            upstream_room: upstream_room.as_deref(),
+            on_behalf_of: self.on_behalf_of.as_ref(),
+            items: self.items,
+            outcome,
+            request_id: self.request_id,
+        });
+    }
+}
+
+impl Drop for CallNote {
+    fn drop(&mut self) {
+        if !self.is_written {
+            self.write(UNANSWERED);
+        }
+    }
 }
 
 /// The layer of the internal listener that writes the line.
@@ -73,36 +122,13 @@ pub async fn audited<B: MessageBody>(
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, Error> {
     let response = next.call(request).await?;
-    let request = response.request();
-    if let Some(state) = request.app_data::<web::Data<InternalState>>()
-        && let Some(note) = request.extensions().get::<CallNote>()
-    {
-        let failure = response.response().error();
-        let outcome = match failure.map(|error| error.as_error::<Problem>()) {
-            None if response.status().is_success() => "ok",
-            None | Some(None) => Code::of_status(response.status()).as_str(),
-            Some(Some(problem)) => problem.code().as_str(),
-        };
-        let path = request.uri().path();
-        let upstream_room = note
-            .operation
-            .and_then(|operation| Routes::room_of(path, operation));
-        state.broker.audit.service_called(&ServiceRecord {
-            time: state.broker.clock.now(),
-            kind: note.service.kind().as_str(),
-            id: note.service.id(),
-            name: note.service.name(),
-            operation: note
-                .operation
-                .map_or_else(|| operation_of(request), |operation| operation.id),
-            room_key: note.room_key.as_ref(),
-            upstream_room: upstream_room.as_deref(),
-            on_behalf_of: note.on_behalf_of.as_ref(),
-            items: note.items,
-            outcome,
-            request_id: RequestContext::of(request).request_id,
-        });
-    }
+    let failure = response.response().error();
+    let outcome = match failure.map(|error| error.as_error::<Problem>()) {
+        None if response.status().is_success() => "ok",
+        None | Some(None) => Code::of_status(response.status()).as_str(),
+        Some(Some(problem)) => problem.code().as_str(),
+    };
+    CallNote::change(response.request(), |note| note.write(outcome));
     Ok(response)
 }
 

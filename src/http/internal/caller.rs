@@ -109,7 +109,7 @@ impl ProvenService {
                 return Err(refused(error, state));
             }
         };
-        CallNote::begin(request, principal.clone());
+        CallNote::begin(request, state, principal.clone());
         let (admitted, fields) = state.limits.admit_service(&principal).await;
         if let Some(fields) = fields {
             request.extensions_mut().insert(Rc::new(fields));

@@ -1,10 +1,13 @@
 //! What is noted of a call: one audit line, one count; and what the caches forget.
 
 use reqwest::Method;
+use room_broker::simulator::Moment;
 use room_broker::simulator::identity_provider::User;
 use serde_json::{Value, json};
 
 use crate::support::scene::value_of;
+use crate::support::socket::Socket;
+use crate::support::until;
 
 use super::{ALL, app_for_all};
 use crate::internal::{Backend, app_with};
@@ -21,7 +24,7 @@ async fn each_call_leaves_one_audit_line_and_one_count() {
         .await;
     app.api(&key, Method::GET, "/rooms/nowhere").await;
     app.api(&key, Method::GET, "/statistics/rooms").await;
-    crate::support::until("three lines are there", async || {
+    until("three lines are there", async || {
         std::fs::read_to_string(&file).unwrap().lines().count() == 3
     })
     .await;
@@ -156,6 +159,47 @@ async fn what_changes_through_the_gateway_is_what_the_very_next_join_sees() {
     assert_eq!(changed.status, 200, "{changed:?}");
     room().await;
     assert_eq!(app.calls("get_room"), calls + 1);
+}
+
+#[tokio::test]
+async fn a_change_whose_caller_breaks_off_leaves_its_line_and_is_forgotten_all_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("audit.log");
+    let (app, key) = app_for_all(&format!("[audit]\nfile = {file:?}")).await;
+    let token = app.token(User::Ada);
+    assert_eq!(app.join(&token, "course-101").await.status, 200);
+    let controls = app.upstream.controls();
+    controls.close_gate("update_room", Moment::AfterEffect);
+    let mut caller = Socket::open(&app.internal).await;
+    let body = json!({ "description": "another" }).to_string();
+    caller
+        .send(format!(
+            "PATCH /api/v1/rooms/course-101 HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        ))
+        .await;
+    controls.until_waiting("update_room", 1).await;
+    caller.reset();
+    until("the call's line is there", async || {
+        app.running.flush_audit_log();
+        let text = std::fs::read_to_string(&file).unwrap();
+        let told = |line: &str| serde_json::from_str::<Value>(line).unwrap();
+        text.lines().map(told).any(|line| {
+            line["operation"] == "update_room"
+                && line["upstream_room"] == "course-101"
+                && line["outcome"] == "unanswered"
+        })
+    })
+    .await;
+    controls.open_gate("update_room");
+    let reads = app.calls("get_room");
+    until("the room is read again", async || {
+        assert_eq!(app.join(&token, "course-101").await.status, 200);
+        app.calls("get_room") > reads
+    })
+    .await;
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(text.matches("update_room").count(), 1, "{text}");
 }
 
 #[tokio::test]

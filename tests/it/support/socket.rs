@@ -21,6 +21,11 @@ impl Socket {
         let _closed = self.0.write_all(bytes.as_ref()).await;
     }
 
+    /// Breaks off without a farewell, as a machine that crashes does.
+    pub(crate) fn reset(self) {
+        self.0.set_zero_linger().unwrap();
+    }
+
     /// Everything that comes until the other side closes.
     pub(crate) async fn read_to_end(mut self) -> String {
         let mut bytes = Vec::new();
