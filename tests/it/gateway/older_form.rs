@@ -6,6 +6,7 @@ use room_broker::simulator::digital_samba::Visitor;
 use serde_json::{Value, json};
 
 use crate::internal::{Backend, app_with};
+use crate::support::TestApp;
 
 use super::app_for_all;
 use super::raw_upstream::RawUpstream;
@@ -165,67 +166,114 @@ async fn a_session_and_a_participant_have_their_ids_for_who_asks_for_the_older_f
     }
 }
 
-#[tokio::test]
-async fn polls_and_webhooks_have_their_older_names_in_and_out() {
-    let backend = Backend::that_may(&["*", "secrets:read"]);
-    let more = format!("[gateway]\nolder_form_for = [\"{}\"]", backend.id());
-    let app = app_with(&[&backend], &more).await;
-    let key = backend.key();
-    app.put_room("course-101");
-    let done = async |method: Method, path: &str, body: Value| {
-        let answer = app.api_with(&key, method, path, &body).await;
+/// A room, and a backend of the older form that may see secrets.
+struct OlderCaller {
+    app: TestApp,
+    key: String,
+}
+
+impl OlderCaller {
+    async fn new() -> Self {
+        let backend = Backend::that_may(&["*", "secrets:read"]);
+        let more = format!("[gateway]\nolder_form_for = [\"{}\"]", backend.id());
+        let app = app_with(&[&backend], &more).await;
+        app.put_room("course-101");
+        let key = backend.key();
+        Self { app, key }
+    }
+
+    async fn done(&self, method: Method, path: &str, body: Value) -> Value {
+        let answer = self.app.api_with(&self.key, method, path, &body).await;
         assert_eq!(answer.status, 200, "{path} {answer:?}");
         answer.json()
-    };
+    }
+
+    async fn read(&self, path: &str) -> Value {
+        self.done(Method::GET, path, json!({})).await
+    }
+}
+
+#[tokio::test]
+async fn polls_have_their_older_names_in_and_out() {
+    let caller = OlderCaller::new().await;
     let polls = "/rooms/course-101/polls";
-    let poll = json!({
+    let made = json!({
         "question": "Which?", "type": "multiple", "options": [{ "label": "A" }, { "text": "B" }],
     });
-    let poll = done(Method::POST, polls, poll).await;
-    let path = format!("{polls}/{}", poll["id"].as_str().unwrap());
-    let poll = done(Method::GET, &path, json!({})).await;
-    let listed = done(Method::GET, polls, json!({})).await;
-    for told in [&poll, &listed["data"][0]] {
-        let kind = (&told["type"], &told["multiple"]);
-        assert_eq!(kind, (&json!("multiple"), &json!(true)));
+    let made = caller.done(Method::POST, polls, made).await;
+    let path = format!("{polls}/{}", made["id"].as_str().unwrap());
+    let poll = caller.read(&path).await;
+    let page = caller.read(polls).await;
+    for told in [&made, &poll, &page["data"][0]] {
+        assert_eq!(told["multiple"], true, "{told}");
+        assert_eq!(told["type"], "multiple", "{told}");
     }
     for (option, name) in [(0, "A"), (1, "B")] {
         assert_eq!(poll["options"][option]["label"], name, "{poll}");
         assert_eq!(poll["options"][option]["text"], name, "{poll}");
     }
-    let single = json!({ "question": "Which?", "type": "single", "options": [{ "label": "A" }] });
-    assert_eq!(done(Method::POST, polls, single).await["type"], "single");
+    let change = json!({ "type": "single", "options": [{ "label": "C" }] });
+    caller.done(Method::PATCH, &path, change).await;
+    let poll = caller.read(&path).await;
+    assert_eq!(
+        (&poll["type"], &poll["options"][0]["label"]),
+        (&json!("single"), &json!("C"))
+    );
+}
 
+#[tokio::test]
+async fn webhooks_have_their_older_names_in_and_out() {
+    let caller = OlderCaller::new().await;
     let hook = json!({
         "endpoint": "https://hooks.example/x", "secret": "a-secret",
         "events": ["session.started", "transcript.ready", "recording_ready"],
     });
-    let hook = done(Method::POST, "/webhooks", hook).await;
-    let hook = done(
-        Method::GET,
-        &format!("/webhooks/{}", hook["id"].as_str().unwrap()),
-        json!({}),
-    )
-    .await;
-    assert_eq!(
-        (&hook["secret"], &hook["authorization_header"]),
-        (&json!("a-secret"), &json!("a-secret"))
-    );
-    assert_eq!(
-        hook["events"],
-        json!(["session.started", "transcript.ready", "recording.ready"])
-    );
-    let events = done(Method::GET, "/events", json!({})).await;
-    let events = events.as_array().unwrap();
-    assert!(
-        events.contains(&json!("session.started")) && events.contains(&json!("transcript.ready"))
-    );
-    assert!(!events.contains(&json!("session_started")) && events.contains(&json!("room_deleted")));
+    let made = caller.done(Method::POST, "/webhooks", hook).await;
+    let path = format!("/webhooks/{}", made["id"].as_str().unwrap());
+    let read = caller.read(&path).await;
+    let page = caller.read("/webhooks").await;
+    for told in [&made, &read, &page["data"][0]] {
+        assert_eq!(told["secret"], "a-secret", "{told}");
+        assert_eq!(told["authorization_header"], "a-secret", "{told}");
+    }
+    let events = json!(["session.started", "transcript.ready", "recording.ready"]);
+    assert_eq!(read["events"], events, "{read}");
+    let change = json!({ "secret": "another", "events": ["participant.left"] });
+    caller.done(Method::PATCH, &path, change).await;
+    let read = caller.read(&path).await;
+    assert_eq!(read["secret"], "another", "{read}");
+    assert_eq!(read["events"], json!(["participant.left"]), "{read}");
+}
 
-    let logo = json!({ "logo_url": "https://cdn.example/logo.png" });
-    let room = done(Method::PATCH, "/rooms/course-101", logo).await;
-    assert_eq!(room["logo_url"], "https://cdn.example/logo.png", "{room}");
-    assert_eq!(room["custom_logo"], room["logo_url"]);
+#[tokio::test]
+async fn the_list_of_events_has_their_older_names() {
+    let caller = OlderCaller::new().await;
+    let events = caller.read("/events").await;
+    let events = events.as_array().unwrap();
+    for (older, today) in [
+        ("session.started", "session_started"),
+        ("transcript.ready", "session_transcript_ready"),
+    ] {
+        assert!(events.contains(&json!(older)), "{events:?}");
+        assert!(!events.contains(&json!(today)), "{events:?}");
+    }
+    assert!(events.contains(&json!("room_deleted")), "{events:?}");
+}
+
+#[tokio::test]
+async fn a_logo_has_its_older_name_in_and_out() {
+    let caller = OlderCaller::new().await;
+    let logo = "https://cdn.example/logo.png";
+    let change = json!({ "logo_url": logo });
+    let changed = caller
+        .done(Method::PATCH, "/rooms/course-101", change)
+        .await;
+    for room in [changed, caller.read("/rooms/course-101").await] {
+        assert_eq!(
+            (&room["logo_url"], &room["custom_logo"]),
+            (&json!(logo), &json!(logo))
+        );
+    }
 }
 
 #[tokio::test]
