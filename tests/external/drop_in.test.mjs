@@ -7,9 +7,13 @@ import { after, before, describe, test } from "node:test";
 import { promisify } from "node:util";
 
 import { startDev } from "./support/broker.mjs";
+import { PROJECT } from "./support/processes.mjs";
 
 const run = promisify(execFile);
 const DEVELOPER_KEY = "development-only";
+const TEAM = "00000000-0000-0000-0000-0000000000de";
+/** The one that has what requirements.txt names. */
+const PYTHON = process.env.PYTHON ?? `${PROJECT}target/tools/python/bin/python`;
 
 /** Creates a room, reads it, lists all rooms by pages, gets somebody in, deletes the room. */
 const PROGRAMS = {
@@ -93,21 +97,173 @@ api("DELETE", "/rooms/by-python")
   ],
 };
 
+/** As long as a page of the older reference may be, and more rooms than fit into one. */
+const PAGE = 100;
+const ROOMS = 2 * PAGE + 20;
+
+/** What the older reference shows in each language: open a room with few or many settings, list all rooms. */
+const OLDER_PROGRAMS = {
+  curl: [
+    "bash",
+    "-euc",
+    `
+curl -sS --fail-with-body -X POST "$BASE/rooms" -H "Authorization: Bearer $KEY" -H "Content-Type: application/json" \\
+  -d '{"friendly_url":"open-house","privacy":"public"}'; echo
+curl -sS --fail-with-body -X POST "$BASE/rooms" -H "Authorization: Bearer $KEY" -H "Content-Type: application/json" \\
+  -d '{
+    "friendly_url": "weekly-review",
+    "description": "What was done this week",
+    "privacy": "private",
+    "max_participants": 40,
+    "session_length": 45,
+    "default_role": "attendee",
+    "roles": ["moderator", "speaker", "attendee"],
+    "chat_enabled": false,
+    "recordings_enabled": true,
+    "screenshare_enabled": false,
+    "raise_hand_enabled": false
+  }'; echo
+curl -sS --fail-with-body "$BASE/rooms?limit=10&order=desc" -H "Authorization: Bearer $KEY"; echo
+for room in open-house weekly-review; do
+  curl -sS --fail-with-body -X DELETE "$BASE/rooms/$room" -H "Authorization: Bearer $KEY"
+done
+`,
+  ],
+  node: [
+    process.execPath,
+    "--input-type=module",
+    "--eval",
+    `
+const { BASE, KEY } = process.env;
+async function read(answer) {
+  if (answer.ok) return answer.json();
+  throw new Error(answer.status + ": " + (await answer.json()).message);
+}
+const room = await read(await fetch(BASE + "/rooms", {
+  method: "POST",
+  headers: { Authorization: "Bearer " + KEY, "Content-Type": "application/json" },
+  body: JSON.stringify({
+    friendly_url: "weekly-review",
+    privacy: "private",
+    max_participants: 40,
+    default_role: "attendee",
+    roles: ["moderator", "speaker", "attendee"],
+    chat_enabled: true,
+    recordings_enabled: true,
+  }),
+}));
+console.log(room.id, room.room_url, room.max_participants, room.recordings_enabled);
+const all = [];
+const limit = ${PAGE};
+for (let offset = 0; ; offset += limit) {
+  const headers = { Authorization: "Bearer " + KEY };
+  const { data, total_count } = await read(await fetch(BASE + "/rooms?limit=" + limit + "&offset=" + offset, { headers }));
+  all.push(...data);
+  console.log(offset, data.length);
+  if (all.length >= total_count) break;
+}
+for (const { friendly_url, privacy, id } of all) console.log(friendly_url, privacy, id);
+await fetch(BASE + "/rooms/weekly-review", { method: "DELETE", headers: { Authorization: "Bearer " + KEY } });
+`,
+  ],
+  python: [
+    PYTHON,
+    "-c",
+    `
+import os
+import requests
+
+BASE, KEY = os.environ["BASE"], os.environ["KEY"]
+AUTHORIZATION = {"Authorization": f"Bearer {KEY}"}
+
+created = requests.post(
+    f"{BASE}/rooms",
+    headers={**AUTHORIZATION, "Content-Type": "application/json"},
+    json={
+        "friendly_url": "weekly-review",
+        "privacy": "private",
+        "max_participants": 40,
+        "default_role": "attendee",
+        "roles": ["moderator", "speaker", "attendee"],
+        "chat_enabled": True,
+        "recordings_enabled": True,
+    },
+)
+created.raise_for_status()
+room = created.json()
+print(room["id"], room["room_url"], room["max_participants"], room["recordings_enabled"])
+
+rooms, offset, limit = [], 0, ${PAGE}
+while True:
+    page = requests.get(f"{BASE}/rooms?limit={limit}&offset={offset}", headers=AUTHORIZATION)
+    page.raise_for_status()
+    page = page.json()
+    rooms.extend(page["data"])
+    print(offset, len(page["data"]))
+    if len(rooms) >= page["total_count"]:
+        break
+    offset += limit
+for room in rooms:
+    print(room["friendly_url"], room["privacy"], room["id"])
+requests.delete(f"{BASE}/rooms/weekly-review", headers=AUTHORIZATION).raise_for_status()
+`,
+  ],
+};
+
 let dev;
 before(async () => {
   dev = await startDev();
 });
 after(() => dev?.stop());
 
+/** What a program prints with a base URL and a key. */
+async function printed([program, ...options], { BASE, KEY }) {
+  return (await run(program, options, { env: { ...process.env, BASE, KEY, TEAM } })).stdout;
+}
+
+const direct = () => ({ BASE: `${dev.upstream}/api/v1`, KEY: DEVELOPER_KEY });
+const throughTheGateway = () => ({ BASE: `${dev.internal}/api/v1`, KEY: dev.banner.match(/^ *KEY=(rbk_\w+)$/m)[1] });
+
 describe("a program written for Digital Samba's API", () => {
-  for (const [name, [program, ...options]] of Object.entries(PROGRAMS)) {
+  for (const [name, program] of Object.entries(PROGRAMS)) {
     test(`in ${name} prints through the gateway what it prints without it`, async () => {
-      const KEY = dev.banner.match(/^ *KEY=(rbk_\w+)$/m)[1];
-      const TEAM = "00000000-0000-0000-0000-0000000000de";
-      const printed = async (BASE, KEY) => (await run(program, options, { env: { ...process.env, BASE, KEY, TEAM } })).stdout;
-      const without = await printed(`${dev.upstream}/api/v1`, DEVELOPER_KEY);
+      const without = await printed(program, direct());
       assert.notEqual(without, "");
-      assert.equal(await printed(`${dev.internal}/api/v1`, KEY), without);
+      assert.equal(await printed(program, throughTheGateway()), without);
     });
   }
 });
+
+describe("a program written for the older reference", () => {
+  before(async () => {
+    const headers = { authorization: `Bearer ${DEVELOPER_KEY}`, "content-type": "application/json" };
+    for (let n = 0; n < ROOMS; n += 1) {
+      const body = JSON.stringify({ friendly_url: `room-${n}`, privacy: n % 2 ? "public" : "private" });
+      assert.equal((await fetch(`${dev.upstream}/api/v1/rooms`, { method: "POST", headers, body })).status, 200);
+    }
+  });
+
+  for (const [name, program] of Object.entries(OLDER_PROGRAMS)) {
+    test(`in ${name} prints through the gateway, before today's API, what it printed without it`, async (t) => {
+      t.after(() => speak({}));
+      await speak({ total_count_as_number: true });
+      const before = withoutWhatIsNew(await printed(program, direct()));
+      assert.match(before, /weekly-review/);
+      if (name !== "curl") assert.match(before, new RegExp(`^${2 * PAGE} ${ROOMS + 1 - 2 * PAGE}$`, "m"));
+      await speak({});
+      assert.equal(withoutWhatIsNew(await printed(program, throughTheGateway())), before);
+    });
+  }
+});
+
+/** Has the simulator answer in some of the shapes that the older reference shows; in none of them by default. */
+async function speak(variations) {
+  const headers = { "content-type": "application/json" };
+  const { status } = await fetch(`${dev.upstream}/_sim/variations`, { method: "POST", headers, body: JSON.stringify(variations) });
+  assert.equal(status, 204);
+}
+
+/** Each room has an id and a time of its own. */
+function withoutWhatIsNew(text) {
+  return text.replace(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, "ID").replace(/\d{4}-\d\d-\d\dT[0-9:.]+(Z|\+00:00)/g, "TIME");
+}
