@@ -6,7 +6,7 @@ import { runFaults } from "./faults.mjs";
 import { runSlow } from "./slow.mjs";
 import { runSoak } from "./soak.mjs";
 
-const SHORT = { seconds: 2, requests: 12_000, slow: { rounds: 2, seconds: 1 } };
+const SHORT = { seconds: 2, requests: 12_000, slow: { rounds: 5, seconds: 1 } };
 const LONG = { seconds: 10, requests: 1_000_000, slow: { rounds: 5, seconds: 3 } };
 
 const { values, positionals } = parseArgs({

@@ -1,6 +1,6 @@
 // What slow clients cost everybody else: joins alone and beside them, in turn, in one run, so that what
-// the machine does otherwise weighs on both. The ratio is printed; only one far beyond what is promised
-// fails, since a busy machine can do that too.
+// the machine does otherwise weighs on both. It only ever adds, so of each the quietest round decides:
+// what slow clients cost is in every one.
 
 import { readdir } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
@@ -15,10 +15,9 @@ const PROCESS = fileURLToPath(new URL("../support/slow_process.mjs", import.meta
 const SLOW_HEADS = 1000;
 const SLOW_BODIES = 1000;
 const JOINS_PER_SECOND = 100;
-/** What is promised, and what fails: beyond this ratio and this time. */
-const PROMISED = 2;
-const RATIO_MAX = 6;
-const P99_MAX_MS = 1_000;
+/** What is promised of p99, and below which it says more of the machine's scheduler than of the broker. */
+const RATIO_MAX = 2;
+const NOISE_MS = 10;
 
 /** So many rounds of both, each of so many seconds; what did not hold. */
 export async function runSlow({ rounds, seconds }) {
@@ -76,16 +75,15 @@ function kinds(token) {
 }
 
 function judge({ alone, beside, failures }) {
-  const median = (rounds, name) => percentile(rounds.map((round) => round[name]), 0.5);
-  const [before, meanwhile] = [alone, beside].map((rounds) => ({ p50: median(rounds, "p50"), p99: median(rounds, "p99") }));
-  const ratio = meanwhile.p99 / before.p99;
+  const [before, meanwhile] = [alone, beside].map((rounds) => Math.min(...rounds.map(({ p99 }) => p99)));
   console.log(`\n${JOINS_PER_SECOND} joins a second alone, and beside ${SLOW_HEADS} slow heads and ${SLOW_BODIES} slow bodies, ${alone.length} rounds of each:\n`);
-  console.log("            p50 ms  p99 ms  p99 of each round");
-  for (const [name, rounds, { p50, p99 }] of [["alone", alone, before], ["beside them", beside, meanwhile]]) {
-    console.log(`${name.padEnd(11)} ${String(p50).padStart(6)}  ${String(p99).padStart(6)}  ${rounds.map((round) => round.p99).join(" ")}`);
+  console.log("             p50 ms  p99 ms  p99 of each round");
+  for (const [name, rounds] of [["alone", alone], ["beside them", beside]]) {
+    const median = (figure) => String(percentile(rounds.map((round) => round[figure]), 0.5)).padStart(6);
+    console.log(`${name.padEnd(12)} ${median("p50")}  ${median("p99")}  ${rounds.map(({ p99 }) => p99).join(" ")}`);
   }
-  console.log(`\np99 beside them is ${ratio.toFixed(2)} of p99 alone; promised is ${PROMISED}`);
+  console.log(`\nIn the quietest round p99 is ${meanwhile} ms beside them, ${before} ms alone; promised is ${RATIO_MAX} times that, or less than ${NOISE_MS} ms`);
   const broken = failures.slice(0, 3).map((failure) => `beside slow clients: ${JSON.stringify(failure)}`);
-  if (ratio > RATIO_MAX && meanwhile.p99 > P99_MAX_MS) broken.push(`slow clients: p99 was ${meanwhile.p99} ms, and ${before.p99} ms without them`);
+  if (meanwhile > Math.max(RATIO_MAX * before, NOISE_MS)) broken.push(`slow clients: p99 was ${meanwhile} ms, and ${before} ms without them`);
   return broken;
 }
