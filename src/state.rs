@@ -1,6 +1,10 @@
 //! What must outlive a request, or be one for all replicas, behind one port with two forms:
 //! embedded (in process, with a file for what must survive a restart) and shared (Redis). Knows
 //! neither rooms nor limits nor HTTP; who uses it decides what its failure means.
+//!
+//! Counters for limits stand beside the port, in the shared form alone: in one process a limiter and
+//! upstream's budget count by themselves, in memory, so that no request pays for a port that decides
+//! nothing; and they are what a replica falls back on without Redis, so that they are there in any case.
 
 mod embedded;
 mod fault;
