@@ -136,6 +136,7 @@ const REDIS: Table = Table {
                 &[
                     "redis_refuses_connections",
                     "what_cannot_be_announced_now_is_announced_once_it_can",
+                    "of_what_cannot_be_announced_so_many_are_kept_and_of_more_it_is_told_that_they_were",
                 ],
                 READ_ONLY,
                 OUT_OF_MEMORY,
@@ -225,7 +226,7 @@ const PROVIDER_FAILS: Tests =
     &["in_whatever_way_it_fails_known_keys_serve_forgeries_stay_401_and_unknown_keys_are_503"];
 const OPAQUE: Tests = &[
     "a_failure_is_nobodys_answer_and_is_not_remembered",
-    "an_admission_is_remembered_for_a_short_time",
+    "who_was_asked_about_within_the_last_minute_goes_on_through_an_outage",
 ];
 
 const PROVIDER: Table = Table {

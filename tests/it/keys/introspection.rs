@@ -118,6 +118,7 @@ async fn a_failure_is_nobodys_answer_and_is_not_remembered() {
         ("active twice", Fault::answer("application/json", doubled)),
         ("broken off", Fault::new(FaultKind::TruncatedBody)),
         ("reset", Fault::new(FaultKind::ConnectionReset)),
+        ("hanging", Fault::new(FaultKind::Hang)),
         ("too long", Fault::oversized()),
         ("elsewhere", redirect_to(&url)),
     ] {
@@ -156,6 +157,30 @@ async fn an_admission_is_remembered_for_a_short_time() {
     scene.advance(SECOND);
     assert_status("revoked", &scene.join(&token).await, 401);
     assert_eq!(scene.questions(), 2);
+}
+
+#[tokio::test]
+async fn who_was_asked_about_within_the_last_minute_goes_on_through_an_outage() {
+    let scene = scene().await;
+    for (what, fault) in [
+        ("a server error", Fault::status(500)),
+        ("cut off", Fault::new(FaultKind::ConnectionReset)),
+        ("hanging", Fault::new(FaultKind::Hang)),
+        ("HTML", Fault::html()),
+    ] {
+        let (known, unknown) = (scene.opaque(&json!({})), scene.opaque(&json!({})));
+        assert_status(what, &scene.join(&known).await, 200);
+        scene.provider.controls().fail("*", fault);
+        scene.advance(59 * SECOND);
+        assert_status(what, &scene.join(&known).await, 200);
+        assert_provider_unavailable(what, &scene.join(&unknown).await);
+        scene.advance(SECOND);
+        assert_provider_unavailable(what, &scene.join(&known).await);
+        scene.provider.controls().clear_faults("*");
+        for token in [&known, &unknown] {
+            assert_status(what, &scene.join(token).await, 200);
+        }
+    }
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use reqwest::Method;
 use room_broker::simulator::identity_provider::User;
 use serde_json::json;
 
+use super::fault_proxy::{FaultProxy, Passage};
 use super::fleet::Fleet;
 use super::idempotency::told;
 use super::redis_server::RedisServer;
@@ -30,10 +31,37 @@ const UNWRITABLE: [[&[&str]; 2]; 3] = [
     ],
 ];
 
+/// How all of Redis is lost at once.
+#[derive(Debug, Clone, Copy)]
+pub enum Gone {
+    /// It refuses connections.
+    Refused,
+    /// It keeps them and says nothing.
+    Hanging,
+    /// It cannot be reached any more.
+    CutOff,
+    /// It says something else.
+    Nonsense,
+}
+
+impl Gone {
+    pub const ALL: [Self; 4] = [Self::Refused, Self::Hanging, Self::CutOff, Self::Nonsense];
+
+    /// Of a server behind a proxy.
+    pub fn befalls(self, redis: &mut RedisServer, proxy: &FaultProxy) {
+        match self {
+            Self::Refused => redis.kill(),
+            Self::Hanging => redis.freeze(),
+            Self::CutOff => proxy.let_through(Passage::Cut),
+            Self::Nonsense => proxy.let_through(Passage::Instead("+OK\r\n")),
+        }
+    }
+}
+
 impl Fleet {
     /// Two replicas that open few new rooms.
-    pub async fn of_small_budget(redis: &RedisServer) -> Self {
-        Self::start(2, &redis.url(), &format!("{OPEN_POLICY}{BUDGET}")).await
+    pub async fn of_small_budget(redis: &str) -> Self {
+        Self::start(2, redis, &format!("{OPEN_POLICY}{BUDGET}")).await
     }
 
     /// How many new rooms a replica opens before it says that the minute's budget is used up.
@@ -58,21 +86,24 @@ impl Fleet {
 
 #[tokio::test]
 async fn replicas_share_the_budget_and_without_redis_each_has_all_of_it() {
-    let mut redis = RedisServer::start().await;
-    let fleet = Fleet::of_small_budget(&redis).await;
-    assert_eq!(fleet.new_rooms_at(0).await, 3);
-    assert_eq!(fleet.new_rooms_at(1).await, 0);
-    redis.kill();
-    // What it took itself, it knows; what the other took, it does not.
-    assert_eq!(fleet.new_rooms_at(0).await, 0);
-    assert_eq!(fleet.new_rooms_at(1).await, 3);
+    for way in Gone::ALL {
+        let mut redis = RedisServer::start().await;
+        let proxy = FaultProxy::before(redis.port()).await;
+        let fleet = Fleet::of_small_budget(&proxy.url()).await;
+        assert_eq!(fleet.new_rooms_at(0).await, 3);
+        assert_eq!(fleet.new_rooms_at(1).await, 0);
+        way.befalls(&mut redis, &proxy);
+        // What it took itself, it knows; what the other took, it does not.
+        assert_eq!(fleet.new_rooms_at(0).await, 0, "{way:?}");
+        assert_eq!(fleet.new_rooms_at(1).await, 3, "{way:?}");
+    }
 }
 
 #[tokio::test]
 async fn where_redis_takes_no_writes_each_replica_has_all_of_the_budget() {
     for [break_it, mend_it] in UNWRITABLE {
         let redis = RedisServer::start().await;
-        let fleet = Fleet::of_small_budget(&redis).await;
+        let fleet = Fleet::of_small_budget(&redis.url()).await;
         redis.command::<()>(break_it).await;
         for at in 0..2 {
             assert_eq!(fleet.new_rooms_at(at).await, 3, "{break_it:?}");

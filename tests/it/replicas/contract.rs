@@ -10,6 +10,7 @@ use room_broker::metrics::{Metrics, StateCall};
 use room_broker::rate_limit::Rate;
 use room_broker::state::{Claim, Heard, Notice, Notices, State, Take, Taken, Takes, Topic};
 
+use super::fault_proxy::{FaultProxy, Passage};
 use super::redis_server::{RedisServer, state_at, state_trusting, unready_state_at};
 use crate::state_contract::{self, House};
 use crate::support::until;
@@ -361,6 +362,35 @@ async fn what_cannot_be_announced_now_is_announced_once_it_can() {
         heard == Some(kept) || heard == Some(Heard::Missed),
         "{heard:?}"
     );
+}
+
+#[tokio::test]
+async fn of_what_cannot_be_announced_so_many_are_kept_and_of_more_it_is_told_that_they_were() {
+    const KEPT: usize = 1024;
+    let redis = RedisServer::start().await;
+    let proxy = FaultProxy::before(redis.port()).await;
+    let states = [state_at(&proxy.url()).await, state_at(&redis.url()).await];
+    let replicas = TwoReplicas::hearing_each_other(states, &[&redis]).await;
+    let mut hearing = replicas.other.listen();
+    for announced in [KEPT, KEPT + 1] {
+        proxy.let_through(Passage::Cut);
+        until("it is cut off", async || !replicas.one.is_up()).await;
+        for number in 0..announced {
+            replicas.one.announce(notice(&number.to_string())).await;
+        }
+        proxy.let_through(Passage::After(Duration::ZERO));
+        if announced == KEPT {
+            for number in 0..KEPT {
+                let kept = Heard::Notice(notice(&number.to_string()));
+                assert_eq!(hearing.next().await, Some(kept));
+            }
+        } else {
+            assert_eq!(hearing.next().await, Some(Heard::Missed));
+        }
+        until("it is back", async || replicas.one.is_up()).await;
+        replicas.one.announce(notice("after")).await;
+        assert_eq!(hearing.next().await, Some(Heard::Notice(notice("after"))));
+    }
 }
 
 #[tokio::test]

@@ -55,7 +55,7 @@ async fn limits_are_full_once_more() {
 #[tokio::test]
 async fn the_budget_is_a_full_minutes_worth_once_more() {
     let redis = RedisServer::start().await;
-    let fleet = Fleet::of_small_budget(&redis).await;
+    let fleet = Fleet::of_small_budget(&redis.url()).await;
     assert_eq!(fleet.new_rooms_at(0).await, 3);
     assert_eq!(fleet.new_rooms_at(1).await, 0);
     redis.empty().await;

@@ -3,6 +3,8 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use super::alone::Gone;
+use super::fault_proxy::FaultProxy;
 use super::fleet::Fleet;
 use super::redis_server::RedisServer;
 use crate::support::Answer;
@@ -77,16 +79,20 @@ async fn an_answer_is_repeated_at_another_replica_and_its_links_are_not_read_in_
 
 #[tokio::test]
 async fn without_redis_the_replica_that_was_asked_remembers_alone() {
-    let mut redis = RedisServer::start().await;
-    let fleet = Fleet::start(2, &redis.url(), OPEN_POLICY).await;
-    redis.kill();
-    let first = fleet.links(0, "key-1", "ada").await;
-    assert_eq!(first.status, 200);
-    let again = fleet.links(0, "key-1", "ada").await;
-    assert_eq!(told(&again), (200, first.json(), "true"));
-    let elsewhere = fleet.links(1, "key-1", "ada").await;
-    assert_eq!(
-        (elsewhere.status, elsewhere.header("idempotent-replayed")),
-        (200, "")
-    );
+    for way in Gone::ALL {
+        let mut redis = RedisServer::start().await;
+        let proxy = FaultProxy::before(redis.port()).await;
+        let fleet = Fleet::start(2, &proxy.url(), OPEN_POLICY).await;
+        way.befalls(&mut redis, &proxy);
+        let first = fleet.links(0, "key-1", "ada").await;
+        assert_eq!(first.status, 200, "{way:?}");
+        let again = fleet.links(0, "key-1", "ada").await;
+        assert_eq!(told(&again), (200, first.json(), "true"), "{way:?}");
+        let elsewhere = fleet.links(1, "key-1", "ada").await;
+        assert_eq!(
+            (elsewhere.status, elsewhere.header("idempotent-replayed")),
+            (200, ""),
+            "{way:?}"
+        );
+    }
 }
