@@ -97,7 +97,8 @@ impl Budget {
         Err(WINDOW.saturating_sub(now.since(oldest)))
     }
 
-    /// Upstream said 429: everyone waits, not only the one it said it to.
+    /// Upstream said 429: everyone here waits, not only the one it said it to. Another replica waits
+    /// once it is told so itself.
     pub(super) fn pause(&self, duration: Duration) {
         let until = self.clock.monotonic().plus(duration);
         let mut state = self.state();

@@ -281,6 +281,47 @@ async fn while_it_drains_new_requests_are_served_until_it_is_told_again() {
 }
 
 #[tokio::test]
+async fn once_it_has_drained_no_connection_is_accepted_and_what_is_in_flight_is_finished() {
+    let world = World::new();
+    let text = world.configuration();
+    let text = text.replace("drain_for = \"0s\"", "drain_for = \"10m\"");
+    let config = world.write("broker.toml", &text);
+    let mut broker = Broker::serve(&world, &config).await;
+    let controls = world.upstream.controls();
+    controls.close_gate("create_room", Moment::BeforeEffect);
+    let request = world
+        .http
+        .post(broker.join_url("course-101"))
+        .bearer_auth(world.token(User::Ada));
+    let in_flight = tokio::spawn(async move { Answer::of(request.send().await.unwrap()).await });
+    controls.until_waiting("create_room", 1).await;
+    broker.signal("TERM");
+    broker.until_logged("draining").await;
+    let is_accepted = async |base: &str| {
+        let address = base.strip_prefix("http://").unwrap();
+        tokio::net::TcpStream::connect(address).await.is_ok()
+    };
+    for base in [&broker.public, &broker.internal, &broker.ops] {
+        assert!(is_accepted(base).await, "{base}");
+    }
+
+    // Who cannot wait ends the time in which load balancers turn elsewhere.
+    broker.signal("TERM");
+    broker.until_logged("finishing what is in flight").await;
+    for base in [&broker.public, &broker.internal] {
+        until("no connection is accepted", async || {
+            !is_accepted(base).await
+        })
+        .await;
+    }
+    assert!(is_accepted(&broker.ops).await, "whoever watches sees it");
+    assert!(!in_flight.is_finished());
+    controls.open_gate("create_room");
+    assert_eq!(in_flight.await.unwrap().status, 200);
+    assert_eq!(broker.ended().await.code(), Some(0));
+}
+
+#[tokio::test]
 async fn told_again_while_it_finishes_it_gives_up_what_is_in_flight() {
     let world = World::new();
     let config = world.write("broker.toml", &world.configuration());

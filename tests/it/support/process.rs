@@ -107,6 +107,7 @@ pub(crate) struct Broker {
     child: Child,
     log: UnboundedReceiver<String>,
     pub(crate) public: String,
+    pub(crate) internal: String,
     pub(crate) ops: String,
 }
 
@@ -155,6 +156,7 @@ impl Broker {
             child,
             log,
             public: String::new(),
+            internal: String::new(),
             ops: String::new(),
         }
     }
@@ -163,6 +165,7 @@ impl Broker {
     pub(crate) async fn until_serving(&mut self) {
         let serving = self.until_logged("serving").await;
         self.public = format!("http://{}", serving["public"].as_str().unwrap());
+        self.internal = format!("http://{}", serving["internal"].as_str().unwrap());
         self.ops = format!("http://{}", serving["ops"].as_str().unwrap());
     }
 
