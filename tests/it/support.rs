@@ -331,19 +331,34 @@ impl Answer {
 }
 
 /// Waits for a condition, at most half a minute. Yields between tries; never sleeps for a fixed time.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a deadline of the tests themselves"
-)]
 pub async fn until(what: &str, holds: impl AsyncFnMut() -> bool) {
-    until_by(Instant::now() + Duration::from_secs(30), what, holds).await;
+    until_by(Deadline::after(Duration::from_secs(30)), what, holds).await;
 }
 
 /// The same where the time is what is tried.
-pub async fn until_by(deadline: Instant, what: &str, mut holds: impl AsyncFnMut() -> bool) {
+pub async fn until_by(deadline: Deadline, what: &str, mut holds: impl AsyncFnMut() -> bool) {
     while !holds().await {
-        assert!(Instant::now() < deadline, "it took too long until {what}");
+        assert!(!deadline.is_over(), "it took too long until {what}");
         tokio::task::yield_now().await;
+    }
+}
+
+/// A deadline of the tests themselves.
+#[derive(Clone, Copy)]
+pub struct Deadline(Instant);
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "what is waited for happens in real time"
+)]
+impl Deadline {
+    /// So long from now on.
+    pub fn after(bound: Duration) -> Self {
+        Self(Instant::now() + bound)
+    }
+
+    fn is_over(self) -> bool {
+        Instant::now() >= self.0
     }
 }
 

@@ -1,6 +1,6 @@
 //! Whom one replica bars, all bar; and they go on to, whatever becomes of Redis.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use reqwest::Method;
 use room_broker::clock::Clock;
@@ -11,7 +11,7 @@ use super::fault_proxy::{FaultProxy, Passage};
 use super::fleet::Fleet;
 use super::redis_server::RedisServer;
 use crate::support::scene::OPEN_POLICY;
-use crate::support::{free_address, until, until_by};
+use crate::support::{Deadline, free_address, until, until_by};
 
 /// The path of Ben's denial.
 const BENS: &str = "/v1/denials/ban-2";
@@ -146,7 +146,7 @@ async fn a_replica_that_alone_is_cut_off_follows_others_once_it_is_back() {
     assert_eq!(fleet.ben_joins(1).await, 403);
 
     proxy.let_through(Passage::After(Duration::ZERO));
-    let deadline = Instant::now() + Duration::from_secs(3);
+    let deadline = Deadline::after(Duration::from_secs(3));
     until_by(deadline, "it bars and lets in as the other", async || {
         fleet.ada_joins(1, "course-101").await == 403 && fleet.ben_joins(1).await == 200
     })
@@ -167,7 +167,7 @@ async fn without_memory_a_denial_is_lifted_and_others_are_told_once_there_is_som
     redis
         .command::<()>(&["CONFIG", "SET", "maxmemory", "0"])
         .await;
-    let deadline = Instant::now() + Duration::from_secs(1);
+    let deadline = Deadline::after(Duration::from_secs(1));
     until_by(deadline, "the other lets in", async || {
         fleet.ben_joins(1).await == 200
     })

@@ -1,7 +1,7 @@
 //! What one replica changes, the others know in under a second; what they did not hear of it, once they
 //! hear again.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use reqwest::Method;
 use room_broker::simulator::identity_provider::User;
@@ -12,7 +12,7 @@ use super::fault_proxy::FaultProxy;
 use super::fleet::Fleet;
 use super::redis_server::RedisServer;
 use crate::support::scene::OPEN_POLICY;
-use crate::support::{until, until_by};
+use crate::support::{Deadline, until, until_by};
 
 /// Who changes something waits no longer until all know.
 const BOUND: Duration = Duration::from_secs(1);
@@ -87,7 +87,7 @@ async fn a_replica_that_hears_again_has_what_it_missed_in_its_very_next_answers(
     assert_eq!(fleet.ada_joins(1, "course-101").await, 200);
 
     second(&["allchannels"]).await;
-    until_by(Instant::now() + BOUND, "it bars", async || {
+    until_by(Deadline::after(BOUND), "it bars", async || {
         fleet.ada_joins(1, "course-101").await == 403
     })
     .await;
@@ -102,7 +102,7 @@ async fn what_one_replica_changes_all_know_in_under_a_second() {
     fleet.is_joined().await;
     for participants in 5..8 {
         assert_eq!(fleet.bar_ada(0).await, 200);
-        let deadline = Instant::now() + BOUND;
+        let deadline = Deadline::after(BOUND);
         for at in 1..3 {
             until_by(deadline, "the others bar", async || {
                 fleet.ada_joins(at, "course-101").await == 403
@@ -110,7 +110,7 @@ async fn what_one_replica_changes_all_know_in_under_a_second() {
             .await;
         }
         fleet.lifts().await;
-        let deadline = Instant::now() + BOUND;
+        let deadline = Deadline::after(BOUND);
         for at in 1..3 {
             until_by(deadline, "the others let in", async || {
                 fleet.ada_joins(at, "course-101").await == 200
@@ -118,7 +118,7 @@ async fn what_one_replica_changes_all_know_in_under_a_second() {
             .await;
         }
         fleet.changes_bens_room(participants).await;
-        let deadline = Instant::now() + BOUND;
+        let deadline = Deadline::after(BOUND);
         for at in 1..3 {
             until_by(deadline, "the others read the room", async || {
                 fleet.ben_has_it_read(at).await
@@ -140,7 +140,7 @@ async fn a_subscription_that_died_without_a_word_is_found_by_the_interval_in_und
         proxy.silence_subscriptions();
         fleet.changes_bens_room(participants).await;
         assert_eq!(fleet.bar_ada(0).await, 200);
-        until_by(Instant::now() + BOUND, "it bars", async || {
+        until_by(Deadline::after(BOUND), "it bars", async || {
             fleet.ada_joins(1, "course-101").await == 403
         })
         .await;
