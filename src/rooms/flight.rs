@@ -148,7 +148,7 @@ impl Flights {
                 there.changed.len() < CHANGED_MAX
             }),
             Err(_friendly) => {
-                under_way.retain(|key, _| !friendly_url(key).as_str().eq_ignore_ascii_case(name))
+                under_way.retain(|key, _| !friendly_url(key).as_str().eq_ignore_ascii_case(name));
             }
         }
     }
