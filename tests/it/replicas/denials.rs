@@ -167,11 +167,7 @@ async fn without_memory_a_denial_is_lifted_and_others_are_told_once_there_is_som
     redis
         .command::<()>(&["CONFIG", "SET", "maxmemory", "0"])
         .await;
-    let deadline = Deadline::after(Duration::from_secs(1));
-    until_by(deadline, "the other lets in", async || {
-        fleet.ben_joins(1).await == 200
-    })
-    .await;
+    fleet.until_ben_is(1, 200).await;
 }
 
 #[tokio::test]

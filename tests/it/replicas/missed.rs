@@ -17,6 +17,11 @@ use crate::support::{Deadline, until, until_by};
 /// Who changes something waits no longer until all know.
 const BOUND: Duration = Duration::from_secs(1);
 
+/// Everybody may enter, and a machine that is busy is no Redis that fails.
+fn healthy() -> String {
+    format!("[state.redis]\ntimeout = \"1s\"\n{OPEN_POLICY}")
+}
+
 impl Fleet {
     /// Ada and Ben have been let in everywhere, each to a room that the replicas know since.
     async fn is_joined(&self) {
@@ -63,7 +68,7 @@ async fn a_replica_that_hears_again_has_what_it_missed_in_its_very_next_answers(
         redis.command::<()>(&words).await;
     };
     second(&["on", "nopass", "~*", "&*", "+@all"]).await;
-    let mut fleet = Fleet::start(1, &redis.url(), OPEN_POLICY).await;
+    let mut fleet = Fleet::start(1, &redis.url(), &healthy()).await;
     fleet.add_over(&format!("redis://second:any@127.0.0.1:{}/", redis.port()));
     fleet.until_ready(1).await;
     fleet.is_joined().await;
@@ -98,7 +103,7 @@ async fn a_replica_that_hears_again_has_what_it_missed_in_its_very_next_answers(
 #[tokio::test]
 async fn what_one_replica_changes_all_know_in_under_a_second() {
     let redis = RedisServer::start().await;
-    let fleet = Fleet::start(3, &redis.url(), OPEN_POLICY).await;
+    let fleet = Fleet::start(3, &redis.url(), &healthy()).await;
     fleet.is_joined().await;
     for participants in 5..8 {
         assert_eq!(fleet.bar_ada(0).await, 200);
@@ -132,7 +137,7 @@ async fn what_one_replica_changes_all_know_in_under_a_second() {
 async fn a_subscription_that_died_without_a_word_is_found_by_the_interval_in_under_a_second() {
     let redis = RedisServer::start().await;
     let proxy = FaultProxy::before(redis.port()).await;
-    let mut fleet = Fleet::start(1, &redis.url(), OPEN_POLICY).await;
+    let mut fleet = Fleet::start(1, &redis.url(), &healthy()).await;
     fleet.add_over(&proxy.url());
     fleet.until_ready(1).await;
     fleet.is_joined().await;
