@@ -173,10 +173,11 @@ impl Gateway {
         let (forwarder, broker) = (Arc::clone(&self.forwarder), Arc::clone(&self.broker));
         let work = async move {
             let sent = sending.through(&forwarder).await;
-            let is_refused = sent.as_ref().is_ok_and(|answer| answer.status >= 400);
-            if !is_refused {
-                // Also after a failure: upstream may have done it.
-                change.forget(&broker.directory);
+            match &sent {
+                Ok(refused) if refused.status >= 400 => {}
+                Ok(_done) => change.forget(&broker.directory),
+                // Upstream may have done it. Should it fail for joins too, they have what is known.
+                Err(_unknown) => change.outdate(&broker.directory),
             }
             sent
         };

@@ -67,6 +67,19 @@ impl Change {
             directory.invalidate(key);
         }
     }
+
+    /// Has it read again, here and at every replica; until then it counts while upstream fails.
+    pub(super) fn outdate(&self, directory: &Directory) {
+        if self.of_all {
+            directory.outdate_all();
+        }
+        if let Some(name) = &self.named {
+            directory.outdate_named(name);
+        }
+        for key in self.keys.iter().flatten() {
+            directory.outdate(key);
+        }
+    }
 }
 
 /// The room of a call, as far as it is known.

@@ -175,32 +175,38 @@ impl Directory {
     /// Forgets the room that upstream knows by this id or name, as [`Directory::invalidate`] does.
     /// The other replicas are told that name: who changes a room need not have read it.
     pub fn invalidate_named(&self, name: &str) {
-        if !is_name(name) {
-            // Upstream took it for one of a room's all the same.
-            self.note_all_changed();
-            return self.announce(Topic::Rooms, String::new());
-        }
-        self.doubt_named(name);
         for key in self.cache.keys_of(name) {
             self.invalidate(&key);
         }
+        self.outdate_named(name);
+    }
+
+    /// As [`Directory::outdate`] does, of the room that upstream knows by this id or name.
+    pub fn outdate_named(&self, name: &str) {
+        if !is_name(name) {
+            // Upstream may take it for one of a room's all the same.
+            return self.outdate_all();
+        }
+        self.note_named_changed(name);
         self.announce(Topic::NamedRoom, name.to_owned());
+    }
+
+    /// What is known of any room counts only while upstream fails, here and at every replica.
+    pub fn outdate_all(&self) {
+        self.note_all_changed();
+        self.announce(Topic::Rooms, String::new());
     }
 
     /// The room that upstream knows by this id or name may be another by now: it is read again
     /// before it is served as fresh.
     pub(super) fn note_named_changed(&self, name: &str) {
-        self.doubt_named(name);
+        // Before the cache is looked through: what lands in between is not kept.
+        self.flights.note_changed(name);
         for key in self.cache.keys_of(name) {
             self.flights.abandon(&key);
             self.cache.outdate(&key);
             self.tell_watchers(&key);
         }
-    }
-
-    /// Before the cache is looked through: what lands in between is not kept.
-    fn doubt_named(&self, name: &str) {
-        self.flights.note_changed(name);
         for watcher in &*self.watchers {
             watcher.named_changed(name);
         }

@@ -1,8 +1,8 @@
 //! What is noted of a call: one audit line, one count; and what the caches forget.
 
 use reqwest::Method;
-use room_broker::simulator::Moment;
 use room_broker::simulator::identity_provider::User;
+use room_broker::simulator::{Fault, Moment};
 use serde_json::{Value, json};
 
 use crate::support::scene::value_of;
@@ -200,6 +200,29 @@ async fn a_change_whose_caller_breaks_off_leaves_its_line_and_is_forgotten_all_t
     .await;
     let text = std::fs::read_to_string(&file).unwrap();
     assert_eq!(text.matches("update_room").count(), 1, "{text}");
+}
+
+#[tokio::test]
+async fn changes_that_fail_as_upstream_does_take_no_known_room_away() {
+    let (app, key) = app_for_all("").await;
+    let token = app.token(User::Ada);
+    let room = app.join(&token, "course-101").await.json()["room"].clone();
+    let id = room["id"].as_str().unwrap();
+    let controls = app.upstream.controls();
+    for operation in ["update_role", "update_room", "delete_room", "get_room"] {
+        controls.fail(operation, Fault::status(503));
+    }
+    let (role, room) = (format!("/roles/{id}"), format!("/rooms/{id}"));
+    for (method, path) in [
+        (Method::PATCH, &role),
+        (Method::PATCH, &room),
+        (Method::DELETE, &room),
+    ] {
+        let failed = app.api_with(&key, method, path, &json!({})).await;
+        assert_eq!(failed.code(), "upstream-unavailable");
+        let joined = app.join(&token, "course-101").await;
+        assert_eq!(joined.status, 200, "{path} {joined:?}");
+    }
 }
 
 #[tokio::test]
