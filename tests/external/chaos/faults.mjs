@@ -17,12 +17,14 @@ const NEW_ROOMS_PER_SECOND = 3;
 const SLOW_AT_EACH = 200;
 
 /**
- * The bounds that decide are what README promises, and about as much again for a machine that is busy
- * with other things: a join waits for Redis twice at most, 100 ms each, and a second for a room that
- * it has anyway.
+ * What joins of known rooms are held to, in milliseconds. README promises that they wait for Redis twice at
+ * most, 100 ms each, and a second for a room that they have anyway. The bounds of p99 have room for a
+ * machine that is busy with other things. That of p50 has less: soon after a fault nobody waits any more.
  */
-const REDIS_P99_MS = 500;
-const UPSTREAM_P99_MS = 2_500;
+const BOUNDS = {
+  redis: { p50: 150, p99: 1_000 },
+  upstream: { p99: 2_500 },
+};
 
 const CONFIGURATION = {
   drainFor: "1s",
@@ -54,7 +56,7 @@ settings = { roles = ["moderator"], default_role = "moderator" }
 `,
 };
 
-const redisFails = (name, fault) => ({ name, p99: REDIS_P99_MS, newRooms: [200], end: () => {}, ...fault });
+const redisFails = (name, fault) => ({ name, bounds: BOUNDS.redis, newRooms: [200], end: () => {}, ...fault });
 const redisAnswers = (name, command, undo) => redisFails(name, {
   strike: ({ redis }) => redis.command(command),
   end: ({ redis }) => redis.command(undo),
@@ -66,7 +68,7 @@ const redisAnswersLate = (delayMs, state) => redisFails(`Redis answers ${delayMs
 });
 const upstreamFails = (name, fault, newRooms = [503]) => ({
   name,
-  p99: UPSTREAM_P99_MS,
+  bounds: BOUNDS.upstream,
   newRooms,
   strike: ({ upstream }) => control(upstream.url, "POST", fault),
   end: ({ upstream }) => control(upstream.url, "DELETE"),
@@ -80,7 +82,7 @@ const providerFails = (name, fault) => ({
 const nonsense = { kind: "answer", headers: [["content-type", "application/json"]], body: '{"keys":[{"kty":"?"},7],"id":[]}' };
 
 /**
- * `newRooms` are the statuses that joins of new rooms may have meanwhile, `p99` the bound of the others,
+ * `newRooms` are the statuses that joins of new rooms may have meanwhile, `bounds` those of the others,
  * `state` what replicas say of Redis before it ends.
  */
 const FAULTS = [
@@ -160,7 +162,7 @@ export async function runFaults(seconds) {
   try {
     for (const fault of FAULTS) {
       const { known, fresh, missed } = await under(world, fault);
-      broken.push(...judge(fault.name, "known", known, { p99: fault.p99, statuses: [200] }));
+      broken.push(...judge(fault.name, "known", known, { statuses: [200], bounds: fault.bounds }));
       broken.push(...judge(fault.name, "new", fresh, { statuses: fault.newRooms }));
       if (missed) broken.push(`${fault.name}: ${missed}`);
     }
@@ -236,18 +238,18 @@ async function stateOf(replica) {
 }
 
 /** Prints a row, and gives what was not as promised. */
-function judge(fault, joins, { sent, statuses, failures, p50, p99 }, promise) {
-  const late = promise.p99 !== undefined && p99 > promise.p99;
-  const holds = failures.length === 0 && !late;
-  const promised = `${promise.statuses.join(" or ")}${promise.p99 ? `, p99 < ${promise.p99 / 1000} s` : ""}`;
+function judge(fault, joins, { sent, statuses, failures, p50, p99 }, { statuses: allowed, bounds = {} }) {
+  const late = Object.entries({ p50, p99 }).filter(([name, ms]) => ms > bounds[name]);
+  const promised = [allowed.join(" or "), ...Object.entries(bounds).map(([name, ms]) => `${name} < ${ms / 1000} s`)].join(", ");
+  const holds = failures.length === 0 && late.length === 0;
   const seen = Object.entries(statuses).map(([status, times]) => `${status}: ${times}`).join(", ");
   row(fault, joins, sent, failures.length, seen, p50, p99, promised, holds ? "yes" : "NO");
   const examples = failures.slice(0, 3).map((failure) => `${fault}, ${joins} rooms: ${JSON.stringify(failure)}`);
-  return late ? [...examples, `${fault}, ${joins} rooms: p99 was ${p99} ms`] : examples;
+  return [...examples, ...late.map(([name, ms]) => `${fault}, ${joins} rooms: ${name} was ${ms} ms`)];
 }
 
 function row(...cells) {
-  const widths = [32, 5, 8, 6, 20, 8, 8, 20, 5];
+  const widths = [32, 5, 8, 6, 20, 8, 8, 28, 5];
   console.log(cells.map((cell, n) => String(cell)[typeof cell === "number" ? "padStart" : "padEnd"](widths[n])).join("  ").trimEnd());
 }
 

