@@ -149,12 +149,11 @@ impl Link {
         Err(fault)
     }
 
-    /// Until a probe that writes is done.
+    /// Until a probe that writes is done. The next one comes when it would come anyway: where one thing
+    /// is refused and a probe is not, each request would be followed by one.
     fn impair(&self) {
-        if !self.is_impaired.swap(true, Ordering::Relaxed) {
-            self.metrics.state_up.set(0);
-            self.wake.notify_one();
-        }
+        self.is_impaired.store(true, Ordering::Relaxed);
+        self.metrics.state_up.set(0);
     }
 
     /// Nobody asks over this connection any more. A newer one stays.
