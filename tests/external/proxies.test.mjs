@@ -139,18 +139,23 @@ for (const kind of PROXY_KINDS) {
       assert.notEqual((await caller.request("GET", "/readyz")).text, (await caller.request("GET", "/video/readyz")).text);
     });
 
-    test("three replicas that share a Redis restart one after the other under constant load without a failed request", async (t) => {
-      const more = `[state.redis]\nurl = "${redis.url}"\n${MORE_THAN_ENOUGH}`;
-      const { from, replicas } = await deployment(t, kind, { count: 3, drainFor: "3s", more });
-      const caller = from("127.0.0.21", { connections: 64 });
-      const load = constantLoad({ perSecond: 150, request: () => join(caller, ada) });
-      const ends = await rollingRestart(replicas, (replica) => inService(replica, caller));
-      const { sent, failures, p50, p99 } = await load.stop();
-      t.diagnostic(`${sent} joins, ${failures.length} failed, p50 ${p50} ms, p99 ${p99} ms`);
-      assert.deepEqual(ends, Array.from({ length: 3 }, () => ({ code: 0, signal: null })));
-      assert.deepEqual(failures.slice(0, 5), []);
-      assert.ok(sent > 300, `only ${sent} joins`);
-    });
+    for (const [what, limitsAndState] of [
+      ["share nothing", () => PLENTY],
+      ["share a Redis", () => `[state.redis]\nurl = "${redis.url}"\n${MORE_THAN_ENOUGH}`],
+    ]) {
+      test(`three replicas that ${what} restart one after the other under constant load without a failed request`, async (t) => {
+        const more = limitsAndState();
+        const { from, replicas } = await deployment(t, kind, { count: 3, drainFor: "3s", more });
+        const caller = from("127.0.0.21", { connections: 64 });
+        const load = constantLoad({ perSecond: 150, request: () => join(caller, ada) });
+        const ends = await rollingRestart(replicas, (replica) => inService(replica, caller));
+        const { sent, failures, p50, p99 } = await load.stop();
+        t.diagnostic(`${sent} joins, ${failures.length} failed, p50 ${p50} ms, p99 ${p99} ms`);
+        assert.deepEqual(ends, Array.from({ length: 3 }, () => ({ code: 0, signal: null })));
+        assert.deepEqual(failures.slice(0, 5), []);
+        assert.ok(sent > 300, `only ${sent} joins`);
+      });
+    }
 
     test("a replica that is killed under constant load costs nobody an error", async (t) => {
       const { from, replicas } = await deployment(t, kind, { count: 3, more: PLENTY });
