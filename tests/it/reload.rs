@@ -217,11 +217,8 @@ async fn a_secret_that_changes_in_its_file_is_used_without_a_signal() {
     }
 }
 
-#[tokio::test]
-async fn sigterm_is_not_ready_first_then_finishes_what_is_in_flight_then_exits_with_0() {
-    let world = World::new();
-    let config = world.write("broker.toml", &world.configuration());
-    let mut broker = Broker::serve(&world, &config).await;
+/// A join that waits for its room, which is not made until the gate of `create_room` is open.
+async fn creating(world: &World, broker: &Broker) -> JoinHandle<Answer> {
     let controls = world.upstream.controls();
     controls.close_gate("create_room", Moment::BeforeEffect);
     let request = world
@@ -230,6 +227,15 @@ async fn sigterm_is_not_ready_first_then_finishes_what_is_in_flight_then_exits_w
         .bearer_auth(world.token(User::Ada));
     let in_flight = tokio::spawn(async move { Answer::of(request.send().await.unwrap()).await });
     controls.until_waiting("create_room", 1).await;
+    in_flight
+}
+
+#[tokio::test]
+async fn sigterm_is_not_ready_first_then_finishes_what_is_in_flight_then_exits_with_0() {
+    let world = World::new();
+    let config = world.write("broker.toml", &world.configuration());
+    let mut broker = Broker::serve(&world, &config).await;
+    let in_flight = creating(&world, &broker).await;
 
     broker.signal("TERM");
     broker.until_logged("draining").await;
@@ -245,7 +251,7 @@ async fn sigterm_is_not_ready_first_then_finishes_what_is_in_flight_then_exits_w
     let alive = world.http.get(format!("{}/healthz", broker.ops));
     assert_eq!(alive.send().await.unwrap().status(), 200);
 
-    controls.open_gate("create_room");
+    world.upstream.controls().open_gate("create_room");
     let answer = in_flight.await.unwrap();
     assert_eq!(answer.status, 200, "{answer:?}");
     broker.until_logged("stopped").await;
@@ -287,14 +293,7 @@ async fn once_it_has_drained_no_connection_is_accepted_and_what_is_in_flight_is_
     let text = text.replace("drain_for = \"0s\"", "drain_for = \"10m\"");
     let config = world.write("broker.toml", &text);
     let mut broker = Broker::serve(&world, &config).await;
-    let controls = world.upstream.controls();
-    controls.close_gate("create_room", Moment::BeforeEffect);
-    let request = world
-        .http
-        .post(broker.join_url("course-101"))
-        .bearer_auth(world.token(User::Ada));
-    let in_flight = tokio::spawn(async move { Answer::of(request.send().await.unwrap()).await });
-    controls.until_waiting("create_room", 1).await;
+    let in_flight = creating(&world, &broker).await;
     broker.signal("TERM");
     broker.until_logged("draining").await;
     let is_accepted = async |base: &str| {
@@ -316,7 +315,7 @@ async fn once_it_has_drained_no_connection_is_accepted_and_what_is_in_flight_is_
     }
     assert!(is_accepted(&broker.ops).await, "whoever watches sees it");
     assert!(!in_flight.is_finished());
-    controls.open_gate("create_room");
+    world.upstream.controls().open_gate("create_room");
     assert_eq!(in_flight.await.unwrap().status, 200);
     assert_eq!(broker.ended().await.code(), Some(0));
 }

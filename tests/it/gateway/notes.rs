@@ -12,6 +12,14 @@ use crate::support::until;
 use super::{ALL, app_for_all};
 use crate::internal::{Backend, app_with};
 
+/// Of an audit log.
+fn lines_of(text: &str) -> Vec<Value> {
+    let lines = text.lines();
+    lines
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
 #[tokio::test]
 async fn each_call_leaves_one_audit_line_and_one_count() {
     let folder = tempfile::tempdir().unwrap();
@@ -30,10 +38,7 @@ async fn each_call_leaves_one_audit_line_and_one_count() {
     .await;
     let text = std::fs::read_to_string(&file).unwrap();
     assert!(!text.contains("Canary") && !text.contains("user-42") && !text.contains(&key));
-    let lines: Vec<Value> = text
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+    let lines = lines_of(&text);
     let told: Vec<_> = lines
         .iter()
         .map(|line| {
@@ -96,10 +101,7 @@ async fn the_audit_line_names_the_room_by_what_the_call_had_of_it() {
         !text.contains('\u{202e}'),
         "it could turn what is read around"
     );
-    let lines: Vec<Value> = text
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+    let lines = lines_of(&text);
     let told: Vec<_> = lines
         .iter()
         .map(|line| {
